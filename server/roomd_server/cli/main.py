@@ -1,0 +1,65 @@
+"""Parsing of the command line; what each command does lives beside it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
+
+import grpc
+
+from roomd_server import __version__
+from roomd_server.cli import bench, demo, doctor, hooks, rooms, serving
+from roomd_server.cli.client import describe
+
+COMMANDS = (serving, demo, doctor, rooms, hooks, bench)
+"""Modules with ``add(subparsers)``, in the order of the help."""
+
+EPILOG = """examples:
+  roomd dev                                  a server on a SQLite file, ready to try
+  roomd demo                                 a conversation that survives a SIGKILL
+  roomd room create support                  a room
+  roomd send support ws-alice "Hello"        a message into it
+  roomd room tail support                    what happens there
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    root = argparse.ArgumentParser(
+        prog="roomd",
+        description="Rooms, channels and hooks as a gRPC service.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"roomd {__version__}")
+    subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in COMMANDS:
+        module.add(subparsers)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    options = parser().parse_args(arguments)
+    run = cast("Callable[[argparse.Namespace], int | Awaitable[int]]", options.run)
+    try:
+        outcome = run(options)
+        if isinstance(outcome, int):
+            return outcome
+        return asyncio.run(_finish(outcome))
+    except grpc.aio.AioRpcError as error:
+        print(describe(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _finish(outcome: Awaitable[int]) -> int:
+    return await outcome
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,229 @@
+"""``roomd room`` and ``roomd send``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from roomd import v1 as pb
+from roomd.v1.event_service_pb2_grpc import EventServiceStub
+from roomd.v1.room_service_pb2_grpc import RoomServiceStub
+from roomd_server.cli.client import (
+    CALL_SECONDS,
+    add_connection,
+    connect,
+    metadata,
+    print_json,
+    print_table,
+)
+from roomd_server.core.transcode import text_of
+
+Subparsers = Any  # argparse names its own type only privately
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the commands."""
+    room = subparsers.add_parser(
+        "room", help="create, list, show and watch rooms", epilog="example: roomd room list"
+    )
+    verbs = room.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    create = verbs.add_parser(
+        "create", help="make a room", epilog="example: roomd room create support --label team=a"
+    )
+    create.add_argument("room_id", nargs="?", default="", help="its id; empty: given")
+    create.add_argument(
+        "--label", action="append", default=[], metavar="KEY=VALUE", help="a label; repeatable"
+    )
+    create.add_argument("--inactive-after", type=float, default=0, metavar="SECONDS")
+    create.add_argument("--closed-after", type=float, default=0, metavar="SECONDS")
+    add_connection(create)
+    create.set_defaults(run=create_room)
+
+    listing = verbs.add_parser(
+        "list", help="list rooms", epilog="example: roomd room list --limit 20"
+    )
+    listing.add_argument("--limit", type=int, default=100, help="at most this many")
+    add_connection(listing)
+    listing.set_defaults(run=list_rooms)
+
+    show = verbs.add_parser(
+        "show", help="a room and its timeline", epilog="example: roomd room show support"
+    )
+    show.add_argument("room_id")
+    show.add_argument("--events", type=int, default=50, help="newest events to show")
+    add_connection(show)
+    show.set_defaults(run=show_room)
+
+    tail = verbs.add_parser(
+        "tail", help="watch a room", epilog="example: roomd room tail support --from-start"
+    )
+    tail.add_argument("room_id")
+    tail.add_argument("--from-start", action="store_true", help="begin with the first event")
+    add_connection(tail)
+    tail.set_defaults(run=tail_room)
+
+    send = subparsers.add_parser(
+        "send",
+        help="write a text into a room from one of its channels",
+        epilog='example: roomd send support ws-alice "Hello" --participant alice',
+    )
+    send.add_argument("room_id")
+    send.add_argument("channel_id")
+    send.add_argument("text")
+    send.add_argument("--participant", default="", help="who says it")
+    send.add_argument("--wait", action="store_true", help="until everything it starts has ended")
+    add_connection(send)
+    send.set_defaults(run=send_text)
+
+
+async def create_room(options: argparse.Namespace) -> int:
+    """Make a room and print it."""
+    labels = dict(label.split("=", 1) for label in options.label)
+    timers = pb.RoomTimers()
+    if options.inactive_after:
+        timers.inactive_after.CopyFrom(Duration(seconds=int(options.inactive_after)))
+    if options.closed_after:
+        timers.closed_after.CopyFrom(Duration(seconds=int(options.closed_after)))
+    async with connect(options) as channel:
+        response = await RoomServiceStub(channel).CreateRoom(
+            pb.CreateRoomRequest(room_id=options.room_id, labels=labels, timers=timers),
+            metadata=metadata(options),
+            timeout=CALL_SECONDS,
+        )
+    _print_rooms(options, [response.room])
+    return 0
+
+
+async def list_rooms(options: argparse.Namespace) -> int:
+    """Print the rooms, page by page."""
+    rooms: list[pb.Room] = []
+    token = ""
+    async with connect(options) as channel:
+        stub = RoomServiceStub(channel)
+        while len(rooms) < options.limit:
+            page = await stub.ListRooms(
+                pb.ListRoomsRequest(
+                    page_size=min(1000, options.limit - len(rooms)), page_token=token
+                ),
+                metadata=metadata(options),
+                timeout=CALL_SECONDS,
+            )
+            rooms.extend(page.rooms)
+            token = page.next_page_token
+            if not token:
+                break
+    _print_rooms(options, rooms)
+    return 0
+
+
+def _print_rooms(options: argparse.Namespace, rooms: list[pb.Room]) -> None:
+    if options.json:
+        for room in rooms:
+            print_json(room)
+        return
+    print_table(
+        "rooms",
+        ("room", "status", "events", "labels", "last activity"),
+        (
+            (
+                room.room_id,
+                pb.RoomStatus.Name(room.status).removeprefix("ROOM_STATUS_").lower(),
+                room.event_count,
+                ", ".join(f"{key}={value}" for key, value in sorted(room.labels.items())),
+                room.last_activity_time.ToDatetime().isoformat(sep=" ", timespec="seconds"),
+            )
+            for room in rooms
+        ),
+    )
+
+
+async def show_room(options: argparse.Namespace) -> int:
+    """Print a room and its newest events."""
+    async with connect(options) as channel:
+        room = await RoomServiceStub(channel).GetRoom(
+            pb.GetRoomRequest(room_id=options.room_id),
+            metadata=metadata(options),
+            timeout=CALL_SECONDS,
+        )
+        page = await EventServiceStub(channel).ListEvents(
+            pb.ListEventsRequest(
+                room_id=options.room_id, page_size=min(1000, options.events), newest_first=True
+            ),
+            metadata=metadata(options),
+            timeout=CALL_SECONDS,
+        )
+    events = list(reversed(page.events))
+    if options.json:
+        print_json(room.room)
+        for event in events:
+            print_json(event)
+        return 0
+    _print_rooms(options, [room.room])
+    print_table(
+        "timeline",
+        ("index", "from", "status", "says", "hooks"),
+        (event_row(event) for event in events),
+    )
+    return 0
+
+
+def event_row(event: pb.RoomEvent) -> tuple[object, ...]:
+    """An event as a row of a table."""
+    status = pb.EventStatus.Name(event.status).removeprefix("EVENT_STATUS_").lower()
+    if event.blocked_by:
+        status = f"{status} by {event.blocked_by}: {event.block_reason}"
+    who = event.source.participant_id or event.source.channel_id or "system"
+    hooks = ", ".join(f"{trace.hook} {trace.decision}" for trace in event.hook_trace)
+    return event.index, who, status, text_of(event.content), hooks
+
+
+async def tail_room(options: argparse.Namespace) -> int:
+    """Print what happens in a room until interrupted."""
+    start = pb.RoomStart(room_id=options.room_id)
+    if options.from_start:
+        start.after_index = -1
+    async with connect(options) as channel:
+        stream = RoomServiceStub(channel).SubscribeRoom(
+            pb.SubscribeRoomRequest(room=start, ephemeral=True), metadata=metadata(options)
+        )
+        async for response in stream:
+            for item in response.items:
+                if options.json:
+                    print_json(item)
+                elif item.HasField("event"):
+                    print("\t".join(str(cell) for cell in event_row(item.event)), flush=True)
+                elif item.HasField("ephemeral"):
+                    kind = pb.EphemeralType.Name(item.ephemeral.type)
+                    who = item.ephemeral.user_id or item.ephemeral.channel_id
+                    text = item.ephemeral.stream.text
+                    print(f"~\t{who}\t{kind.removeprefix('EPHEMERAL_TYPE_').lower()}\t{text}")
+                elif item.HasField("ending"):
+                    print(f"the stream ends: {item.ending.reason}")
+    return 0
+
+
+async def send_text(options: argparse.Namespace) -> int:
+    """Send a text; exit code 1 when it was not accepted."""
+    async with connect(options) as channel:
+        response = await EventServiceStub(channel).SendEvent(
+            pb.SendEventRequest(
+                room_id=options.room_id,
+                channel_id=options.channel_id,
+                participant_id=options.participant,
+                content=pb.Content(text=pb.TextContent(body=options.text)),
+                wait=pb.WAIT_DELIVERED if options.wait else pb.WAIT_COMMITTED,
+            ),
+            metadata=metadata(options),
+            timeout=CALL_SECONDS * 3,
+        )
+    outcome = pb.Outcome.Name(response.outcome).removeprefix("OUTCOME_").lower()
+    if options.json:
+        print_json(response)
+    else:
+        where = f" as event {response.event.index}" if response.HasField("event") else ""
+        why = f": {response.reason}" if response.reason else ""
+        print(f"{outcome}{where}{why}")
+    return 0 if response.outcome in (pb.OUTCOME_ACCEPTED, pb.OUTCOME_DUPLICATE) else 1

@@ -1,0 +1,70 @@
+"""Every option of the server, once: default, unit, meaning, secret or not.
+
+``roomd serve --help`` and the reference in the README are made from these fields; each can
+also be set as an environment variable ``ROOMD_<NAME>``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from roomd import v1 as pb
+from roomd_server.core.options import EngineOptions
+
+
+class Settings(BaseModel):
+    """What an operator can set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = Field("127.0.0.1:7777", description="address and port; port 0 takes a free one")
+    store: str = Field(
+        "sqlite:///roomd.db", description="sqlite:///FILE or sqlite://:memory:"
+    )
+    api_key: SecretStr | None = Field(
+        None, description="the key that callers send; without one only loopback may listen"
+    )
+    tls_certificate: str = Field("", description="PEM file; with tls_key turns TLS on")
+    tls_key: str = Field("", description="PEM file of the private key")
+    tls_client_ca: str = Field("", description="PEM file; clients must show a certificate of it")
+    max_chain_depth: int = Field(5, ge=1, le=100, description="answers to answers")
+    process_timeout_seconds: float = Field(
+        30.0, gt=0, le=300, description="for routing, hooks and gates of one message"
+    )
+    hook_budget_seconds: float = Field(
+        5.0, gt=0, le=60, description="for all hooks of one message together"
+    )
+    inbound_per_second: float | None = Field(
+        None, gt=0, description="messages per second and channel that are let in"
+    )
+    max_live_rooms: int = Field(10_000, ge=1, description="rooms kept in memory")
+    max_in_flight: int = Field(2_000, ge=1, description="unary calls at once; more are shed")
+    drain_grace_seconds: float = Field(
+        20.0, ge=0, le=600, description="how long a stop waits for calls and streams"
+    )
+    log_level: str = Field("info", description="debug, info, warning or error")
+    log_format: str = Field("text", pattern="text|json", description="text or json")
+
+    def engine_options(self) -> EngineOptions:
+        """The engine's part."""
+        limit = None
+        if self.inbound_per_second is not None:
+            limit = pb.RateLimit(max_per_second=self.inbound_per_second)
+        return EngineOptions(
+            process_timeout_seconds=self.process_timeout_seconds,
+            max_chain_depth=self.max_chain_depth,
+            max_live_rooms=self.max_live_rooms,
+            inbound_rate_limit=limit,
+        )
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Options that are set as ``ROOMD_<NAME>``."""
+    return {
+        name: environment[f"ROOMD_{name.upper()}"]
+        for name in Settings.model_fields
+        if f"ROOMD_{name.upper()}" in environment
+    }

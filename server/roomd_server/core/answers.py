@@ -1,0 +1,370 @@
+"""Answers of intelligence channels, gated before anybody sees them.
+
+A streamed answer is cut into sentences; each passes BEFORE_BROADCAST before it is shown.
+A blocked sentence is stored BLOCKED, the generation is stopped and clients are told to
+take back what they have shown: a blocked answer is blocked as a whole, streamed or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import cast
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.lane import UNSERVED, Attempt, Job, Lane, failed
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.permissions import can_write, effective_visibility
+from roomd_server.core.pipeline import Admission, Pipeline, Proposal, event_call
+from roomd_server.core.ports import Ask, Clock, Hooks, Ids, ResponderFailed, Verdict
+from roomd_server.core.realtime_desk import RealtimeDesk
+from roomd_server.core.room import RoomActor
+from roomd_server.core.sentences import SentenceSplitter
+from roomd_server.core.structs import get_str
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Stream:
+    """An answer while it is written."""
+
+    actor: RoomActor
+    binding: pb.Binding
+    trigger: pb.RoomEvent
+    stream_id: str
+    cascade: Cascade
+    silent: str
+    """Why nothing of it may be shown (it will be stored BLOCKED); empty: show it."""
+    visibility: pb.Visibility
+    splitter: SentenceSplitter | None = None
+    """None: no hook wants to see it, every delta is shown at once."""
+    shown: list[str] = field(default_factory=list)
+    sequence: int = 0
+    verdict: Verdict | None = None
+    """What the hooks said so far: traces, tasks, observations, injected events."""
+
+
+class Blocked(Exception):
+    """A hook blocked a sentence."""
+
+    def __init__(self, verdict: Verdict, sentence: str) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """What answering is made of."""
+
+    pipeline: Pipeline
+    channels: ChannelDirectory
+    hooks: Hooks
+    desk: RealtimeDesk
+    bus: FrameworkBus
+    clock: Clock
+    ids: Ids
+    options: EngineOptions
+
+
+class Answers:
+    """Asks intelligence channels and lets their answers in (a ``lane.Sender``)."""
+
+    def __init__(self, parts: AnswerParts) -> None:
+        self._ = parts
+
+    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
+        """Ask once. Generating is at least once: after a crash it is asked again."""
+        actor = lane.actor
+        binding = actor.bindings[lane.channel_id]
+        channel = self._.channels.find(actor.org, lane.channel_id)
+        if channel is None:
+            return Attempt(failed("channel_removed", "the channel was unregistered"))
+        ask = Ask(
+            actor.org, channel, binding, event, job.delivery.delivery_id, "", 1, 1, actor.context
+        )
+        stream = self._stream(actor, channel, binding, event, job.cascade)
+        actor.generating += 1
+        try:
+            async with asyncio.timeout(self._.options.generation_timeout_seconds):
+                await self._generate(ask, stream)
+        except TimeoutError:
+            return await self._failed(stream, ResponderFailed("timeout", "too slow", retryable=True))
+        except ResponderFailed as error:
+            return await self._failed(stream, error)
+        except errors.RoomdError as error:
+            return await self._failed(
+                stream, ResponderFailed(error.reason_name.lower(), error.message, retryable=True)
+            )
+        except asyncio.CancelledError:
+            self._retract(stream, "server_stopping")
+            raise
+        finally:
+            actor.generating -= 1
+            actor.ephemerals.streams.pop(stream.stream_id, None)
+        return Attempt(pb.DeliveryResult(state=pb.DELIVERY_STATE_SENT, parts=1))
+
+    def _stream(
+        self,
+        actor: RoomActor,
+        channel: pb.Channel,
+        binding: pb.Binding,
+        event: pb.RoomEvent,
+        cascade: Cascade,
+    ) -> Stream:
+        silent = can_write(binding)
+        if event.chain_depth + 1 >= self._.options.max_chain_depth:
+            silent = "event_chain_depth_limit"
+        visibility = effective_visibility(self._answer_visibility(event), binding)
+        stream = Stream(actor, binding, event, self._.ids.new(), cascade, silent, visibility)
+        if self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id):
+            whole = _setting(binding, channel, "hold_back") == "answer"
+            stream.splitter = SentenceSplitter(hold_whole=whole)
+        return stream
+
+    def _answer_visibility(self, event: pb.RoomEvent) -> pb.Visibility:
+        if event.HasField("response_visibility"):
+            return event.response_visibility
+        return pb.Visibility(scope=pb.Visibility.SCOPE_ALL)
+
+    # -------------------------------------------------------------- generating
+
+    async def _generate(self, ask: Ask, stream: Stream) -> None:
+        response = pb.Response()
+        driver = self._.channels.driver(ask.channel)
+        pieces = cast("AsyncGenerator[str | pb.Response, None]", driver.respond(ask))
+        try:
+            async with aclosing(pieces):  # closing it early cancels the model or worker
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        await self._take_delta(stream, piece)
+                    else:
+                        response = piece
+            if stream.splitter is not None and (rest := stream.splitter.flush()):
+                await self._gate(stream, rest)
+        except Blocked as blocked:
+            await self._block(stream, blocked)
+            return
+        if stream.shown:
+            await self._finish(stream, response)
+        await self.take(
+            stream.actor, stream.binding, stream.trigger, response, stream.cascade
+        )
+
+    async def _take_delta(self, stream: Stream, delta: str) -> None:
+        if not delta:
+            return
+        if stream.splitter is None or stream.silent:
+            self._show(stream, delta)
+            return
+        for sentence in stream.splitter.push(delta):
+            await self._gate(stream, sentence)
+
+    async def _gate(self, stream: Stream, sentence: str) -> None:
+        """Show a sentence when the hooks allow it.
+
+        Raises:
+            Blocked: a hook said no.
+        """
+        if stream.silent:
+            self._show(stream, sentence)
+            return
+        event = self._answer(stream, sentence)
+        event.metadata.update({"_stream": {"stream_id": stream.stream_id}})
+        verdict = await self._.hooks.decide(
+            event_call(stream.actor, pb.HOOK_TRIGGER_BEFORE_BROADCAST, event)
+        )
+        if verdict.blocked_by:
+            raise Blocked(verdict, sentence)
+        self._gather(stream, verdict)
+        self._show(stream, verdict.payload.event.content.text.body)
+
+    def _gather(self, stream: Stream, verdict: Verdict) -> None:
+        known = stream.verdict
+        if known is None:
+            stream.verdict = verdict
+            return
+        known.traces.extend(verdict.traces)
+        known.injected.extend(verdict.injected)
+        known.tasks.extend(verdict.tasks)
+        known.observations.extend(verdict.observations)
+        known.metadata.update(verdict.metadata)
+
+    def _show(self, stream: Stream, text: str) -> None:
+        """Publish a delta to everybody who may see it."""
+        if not stream.shown and not stream.silent:
+            self._publish(stream, pb.EPHEMERAL_TYPE_STREAM_START)
+            stream.actor.ephemerals.streams[stream.stream_id] = stream.shown
+        stream.shown.append(text)
+        if not stream.silent:
+            self._publish(stream, pb.EPHEMERAL_TYPE_STREAM_DELTA, text=text)
+            stream.sequence += 1
+
+    def _publish(self, stream: Stream, kind: pb.EphemeralType, **fields: str) -> None:
+        delta = pb.StreamDelta(
+            stream_id=stream.stream_id,
+            sequence=stream.sequence,
+            trigger_event_id=stream.trigger.event_id,
+            **fields,  # type: ignore[arg-type]
+        )
+        event = pb.EphemeralEvent(type=kind, channel_id=stream.binding.channel_id, stream=delta)
+        self._.desk.publish(stream.actor, event, visible_to=stream.visibility)
+
+    def _retract(self, stream: Stream, reason: str) -> None:
+        if stream.shown and not stream.silent:
+            self._publish(stream, pb.EPHEMERAL_TYPE_STREAM_RETRACT, reason=reason)
+
+    # -------------------------------------------------------------- endings
+
+    async def _finish(self, stream: Stream, response: pb.Response) -> None:
+        """Commit the whole text as one event, and tell those who watched it grow."""
+        event = self._answer(stream, "".join(stream.shown))
+        if response.HasField("metadata"):
+            event.metadata.CopyFrom(response.metadata)
+        verdict = stream.verdict or Verdict(pb.HookPayload())
+        verdict.payload = pb.HookPayload(event=event)
+        proposal = Proposal(event, stream.cascade, verdict=verdict, blocked_by=stream.silent)
+        admission = await self._enter(stream.actor, proposal)
+        committed = admission.event
+        if committed is None or committed.blocked_by:
+            self._retract(stream, committed.block_reason if committed else "room_closed")
+        elif not stream.silent:
+            self._publish(stream, pb.EPHEMERAL_TYPE_STREAM_END, event_id=committed.event_id)
+
+    async def _block(self, stream: Stream, blocked: Blocked) -> None:
+        """Store the sentence BLOCKED and have everything shown taken back."""
+        self._retract(stream, blocked.verdict.reason)
+        self._gather(stream, blocked.verdict)
+        event = self._answer(stream, blocked.sentence)
+        event.metadata.update(
+            {"_stream": {"stream_id": stream.stream_id, "retracted": "".join(stream.shown)}}
+        )
+        verdict = stream.verdict or blocked.verdict
+        verdict.payload = pb.HookPayload(event=event)
+        verdict.blocked_by = blocked.verdict.blocked_by
+        verdict.reason = blocked.verdict.reason
+        await self._enter(stream.actor, Proposal(event, stream.cascade, verdict=verdict))
+
+    async def _failed(self, stream: Stream, error: ResponderFailed) -> Attempt:
+        """Make a failure visible: ON_ERROR, a framework event, the delivery's result."""
+        self._retract(stream, error.code)
+        # What was shown may not be said again by a second try.
+        retryable = error.retryable and not stream.shown
+        if error.code not in UNSERVED:
+            fault = self._answer(stream, "")
+            fault.type = pb.EVENT_TYPE_SYSTEM
+            fault.content.system.body = error.message
+            fault.content.system.code = error.code
+            fault.metadata.update({"error": error.message, "error_type": error.code})
+            self._.pipeline.observe(
+                stream.actor, pb.HOOK_TRIGGER_ON_ERROR, fault, stream.cascade
+            )
+            self._.bus.emit(
+                stream.actor.org,
+                "generation_failed",
+                stream.actor.room_id,
+                channel_id=stream.binding.channel_id,
+                event_id=stream.trigger.event_id,
+                error=error.message,
+            )
+        return Attempt(
+            failed(error.code, error.message, retryable=retryable),
+            breaker=error.retryable and error.code not in UNSERVED,
+        )
+
+    # -------------------------------------------------------------- entering the room
+
+    async def take(
+        self,
+        actor: RoomActor,
+        binding: pb.Binding,
+        event: pb.RoomEvent,
+        response: pb.Response,
+        cascade: Cascade,
+    ) -> None:
+        """Let whole answers, tasks and observations of a channel enter the room."""
+        for answer in response.events:
+            stamped = self._stamp(answer, binding, event)
+            depth = stamped.chain_depth >= self._.options.max_chain_depth
+            await self._enter(
+                actor,
+                Proposal(
+                    stamped, cascade, blocked_by="event_chain_depth_limit" if depth else ""
+                ),
+            )
+        if response.tasks or response.observations:
+            await self._.pipeline.keep_notes(
+                actor, list(response.tasks), list(response.observations), binding.channel_id
+            )
+
+    async def _enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
+        cascade = proposal.cascade
+        cascade.answers += 1
+        if cascade.answers > self._.options.max_chain_depth * 10:
+            proposal.blocked_by = proposal.blocked_by or "reentry_loop_cap"
+        if proposal.blocked_by == "event_chain_depth_limit":
+            proposal.observations = [
+                pb.Observation(
+                    channel_id=proposal.event.source.channel_id,
+                    category="event_chain_depth_exceeded",
+                    content=f"depth {proposal.event.chain_depth} reached the limit",
+                    event_id=proposal.event.event_id,
+                )
+            ]
+            self._.bus.emit(
+                actor.org,
+                "chain_depth_exceeded",
+                actor.room_id,
+                channel_id=proposal.event.source.channel_id,
+                event_id=proposal.event.event_id,
+            )
+        return await self._.pipeline.enter(actor, proposal)
+
+    def _answer(self, stream: Stream, text: str) -> pb.RoomEvent:
+        event = self._stamp(
+            pb.RoomEvent(content=pb.Content(text=pb.TextContent(body=text))),
+            stream.binding,
+            stream.trigger,
+        )
+        event.correlation_id = stream.stream_id
+        return event
+
+    def _stamp(
+        self, answer: pb.RoomEvent, binding: pb.Binding, trigger: pb.RoomEvent
+    ) -> pb.RoomEvent:
+        """Make an answer an event of the channel, one deeper than what it answers."""
+        event = pb.RoomEvent(
+            event_id=self._.ids.new(),
+            type=answer.type or pb.EVENT_TYPE_MESSAGE,
+            source=pb.EventSource(
+                channel_id=binding.channel_id,
+                channel_type=binding.channel_type,
+                direction=pb.DIRECTION_OUTBOUND,
+                participant_id=answer.source.participant_id or binding.participant_id,
+            ),
+            content=answer.content,
+            parent_event_id=answer.parent_event_id or trigger.parent_event_id,
+            correlation_id=answer.correlation_id or trigger.correlation_id or trigger.event_id,
+            chain_depth=trigger.chain_depth + 1,
+            visibility=self._answer_visibility(trigger),
+        )
+        if answer.HasField("visibility") and not trigger.HasField("response_visibility"):
+            event.visibility.CopyFrom(answer.visibility)
+        if answer.HasField("addressed_to"):
+            event.addressed_to.CopyFrom(answer.addressed_to)
+        if answer.HasField("metadata"):
+            event.metadata.CopyFrom(answer.metadata)
+        return event
+
+
+def _setting(binding: pb.Binding, channel: pb.Channel, name: str) -> str:
+    """A setting of the binding's metadata, else of the channel's settings."""
+    return get_str(binding.metadata, name) or get_str(channel.settings, name)

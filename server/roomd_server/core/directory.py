@@ -1,0 +1,119 @@
+"""Which rooms are live: loads a room once, keeps it while it is used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from roomd_server.core.errors import room_not_found
+from roomd_server.core.keys import KeyMemory
+from roomd_server.core.ports import Clock, Ids, RoomSnapshot, Store
+from roomd_server.core.room import RoomActor
+
+RECENT_KEYS = 512
+
+
+class RoomDirectory:
+    """The owners of all live rooms, the least recently used idle ones let go first."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids, *, max_live_rooms: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._max_live_rooms = max_live_rooms
+        self._live: OrderedDict[tuple[str, str], RoomActor] = OrderedDict()
+        self._loading: dict[tuple[str, str], asyncio.Future[RoomActor | None]] = {}
+
+    @property
+    def live_count(self) -> int:
+        """Rooms in memory."""
+        return len(self._live)
+
+    def live(self, org: str, room_id: str) -> RoomActor | None:
+        """The owner, if the room is in memory."""
+        return self._live.get((org, room_id))
+
+    async def get(self, org: str, room_id: str) -> RoomActor:
+        """The room's owner, loaded when needed.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND.
+            Unavailable: the store does not answer.
+        """
+        actor = await self.find(org, room_id)
+        if actor is None:
+            raise room_not_found(room_id)
+        return actor
+
+    async def find(self, org: str, room_id: str) -> RoomActor | None:
+        """The room's owner, or None when there is no such room."""
+        key = (org, room_id)
+        actor = self._live.get(key)
+        if actor is not None and not actor.broken:
+            self._live.move_to_end(key)
+            return actor
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = asyncio.ensure_future(self._load(key))
+            self._loading[key] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, key: tuple[str, str]) -> RoomActor | None:
+        org, room_id = key
+        snapshot = await self._store.load_room(org, room_id)
+        if snapshot is None:
+            self._live.pop(key, None)
+            return None
+        hashes = None
+        if snapshot.key_count > len(snapshot.recent_keys):
+            hashes = await self._store.key_hashes(org, f"room:{room_id}", self._clock.now())
+        keys = KeyMemory(snapshot.recent_keys, hashes)
+        return self._keep(RoomActor(org, snapshot, self._store, keys, self._ids.new()))
+
+    def adopt(self, org: str, snapshot: RoomSnapshot) -> RoomActor:
+        """Take a room that was just created and committed."""
+        keys = KeyMemory((), None)
+        return self._keep(RoomActor(org, snapshot, self._store, keys, self._ids.new()))
+
+    def _keep(self, actor: RoomActor) -> RoomActor:
+        key = (actor.org, actor.room_id)
+        replaced = self._live.get(key)
+        if replaced is not None and not replaced.broken:
+            # A new room may be loaded beside its creation: two owners would be two truths.
+            return replaced
+        if replaced is not None:
+            replaced.log.ring()
+        self._live[key] = actor
+        self._live.move_to_end(key)
+        self._trim()
+        return actor
+
+    def _trim(self) -> None:
+        excess = len(self._live) - self._max_live_rooms
+        if excess <= 0:
+            return
+        # Looks only at the oldest few: a call costs the same however many rooms live.
+        for key in [key for key, _ in zip(self._live, range(excess + 8), strict=False)]:
+            if excess > 0 and self._live[key].idle:
+                del self._live[key]
+                excess -= 1
+            else:
+                self._live.move_to_end(key)
+
+    def forget(self, actor: RoomActor) -> None:
+        """Let go of a deleted room; those who watch it are woken."""
+        actor.deleted = True
+        self._live.pop((actor.org, actor.room_id), None)
+        actor.log.ring()
+
+    @contextmanager
+    def pinned(self, actor: RoomActor) -> Iterator[RoomActor]:
+        """Keep the room in memory for a while."""
+        actor.pins += 1
+        try:
+            yield actor
+        finally:
+            actor.pins -= 1

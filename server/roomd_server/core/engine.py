@@ -1,0 +1,185 @@
+"""The engine: its parts, put together once, and its background work.
+
+Parts talk to each other by the narrow methods they need; this is the one place in the
+core that knows them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from roomd import v1 as pb
+from roomd_server.core.answers import AnswerParts, Answers
+from roomd_server.core.bindings import Bindings
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.editing import Editing
+from roomd_server.core.inbound import Inbound, InboundParts
+from roomd_server.core.lane import LaneParts, Lanes
+from roomd_server.core.lifecycle import RoomLifecycle
+from roomd_server.core.notes import Notes
+from roomd_server.core.notify import Notifier
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.outcomes import Outcomes
+from roomd_server.core.pipeline import Parts, Pipeline
+from roomd_server.core.ports import Clock, Driver, Extensions, Hooks, Ids, Store
+from roomd_server.core.proactive import Proactive, ProactiveParts
+from roomd_server.core.realtime_desk import RealtimeDesk
+from roomd_server.core.roster import Roster
+from roomd_server.core.timeline import Timeline
+from roomd_server.core.transports import Transports
+
+log = logging.getLogger(__name__)
+
+KEY_PURGE_SECONDS = 600.0
+RESTART_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the engine needs from the outside."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    hooks: Hooks
+    extensions: Extensions
+    drivers: Mapping[str, Driver]
+    """By the name of the ``ChannelImplementation`` they serve."""
+    bus: FrameworkBus
+    jitter: Callable[[], float]
+    """Uniform in [0, 1)."""
+
+
+class Engine:
+    """All parts of the engine, wired."""
+
+    def __init__(self, around: Surroundings, options: EngineOptions) -> None:
+        store, clock, ids = around.store, around.clock, around.ids
+        self.store, self.bus, self.options = store, around.bus, options
+        self._clock = clock
+        self.directory = RoomDirectory(store, clock, ids, max_live_rooms=options.max_live_rooms)
+        self.rooms = Rooms(self.directory, around.hooks)
+        once = Once(store, clock, retention_seconds=options.key_retention_seconds)
+        self.notifier = Notifier(around.hooks, around.bus, clock, ids)
+        self.channels = ChannelDirectory(store, clock, ids, around.drivers, options)
+        self.bindings = Bindings(
+            self.directory, self.channels, self.notifier, clock, ids, options
+        )
+        self.lifecycle = RoomLifecycle(
+            store, self.directory, self.rooms, once, clock, ids, self.notifier
+        )
+        self.timers = RoomTimers(store, self.directory, self.rooms, clock, self.notifier)
+        self.roster = Roster(self.rooms, self.notifier, clock, ids)
+        self.notes = Notes(store, self.rooms, once, self.notifier, clock, ids)
+        self.timeline = Timeline(store, self.rooms, clock)
+        self.editing = Editing(store, self.rooms, self.notifier, clock)
+        self.desk = RealtimeDesk(
+            self.directory, clock, presence_lease_seconds=options.presence_lease_seconds
+        )
+        self.outcomes = Outcomes(store, self.directory, around.hooks, around.bus, clock)
+        self.lanes = Lanes(
+            LaneParts(
+                store,
+                clock,
+                options,
+                self.directory,
+                self.channels,
+                self.outcomes,
+                around.bus,
+                around.jitter,
+            )
+        )
+        self.pipeline = Pipeline(
+            Parts(
+                store,
+                clock,
+                ids,
+                options,
+                self.directory,
+                self.channels,
+                self.bindings,
+                around.hooks,
+                self.lanes,
+                self.notes,
+                self.editing,
+                self.notifier,
+                around.bus,
+            )
+        )
+        self.inbound = Inbound(
+            InboundParts(
+                store,
+                clock,
+                ids,
+                options,
+                self.directory,
+                self.channels,
+                self.lifecycle,
+                self.pipeline,
+                around.hooks,
+                around.extensions,
+                around.bus,
+            )
+        )
+        self.answers = Answers(
+            AnswerParts(
+                self.pipeline,
+                self.channels,
+                around.hooks,
+                self.desk,
+                around.bus,
+                clock,
+                ids,
+                options,
+            )
+        )
+        self.transports = Transports(self.channels, around.extensions, options, self.answers)
+        self.proactive = Proactive(
+            ProactiveParts(
+                store, self.directory, self.pipeline, around.hooks, clock, ids, options
+            )
+        )
+        self.lanes.serve(pb.CHANNEL_CATEGORY_TRANSPORT, self.transports)
+        self.lanes.serve(pb.CHANNEL_CATEGORY_INTELLIGENCE, self.answers)
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Load what is stored, take up what was unfinished, start the background work."""
+        await self.channels.load()
+        await self.lanes.recover()
+        await self.proactive.recover()
+        for work in (self.lifecycle.run_timers, self.desk.run_leases, self._purge_keys):
+            self._background.append(asyncio.ensure_future(self._keep_running(work)))
+
+    async def close(self) -> None:
+        """Stop; everything unfinished is in the store."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.proactive.close()
+        await self.lanes.close()
+
+    async def _keep_running(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:  # boundary: a store that is down for a while must not end timers
+                log.exception("background work stopped; starting it again")
+            await self._clock.sleep(RESTART_SECONDS)
+
+    async def _purge_keys(self) -> None:
+        while True:
+            await self.store.purge_keys(self._clock.now())
+            await self._clock.sleep(KEY_PURGE_SECONDS)
+
+    def gauges(self) -> dict[str, float]:
+        """What is in memory now."""
+        return {
+            "live_rooms": float(self.directory.live_count),
+            "lane_backlog": float(self.lanes.backlog),
+        }

@@ -1,0 +1,327 @@
+"""Messages in: rate limit, routing and conversion before the room's lock is taken.
+
+``ProcessInbound`` and ``SendEvent`` end here; both hand a ``Proposal`` to the pipeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.lifecycle import RoomLifecycle
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.pipeline import Admission, Pipeline, Proposal, body_fingerprint
+from roomd_server.core.ports import Caller, Clock, Extensions, Hooks, Ids, Store
+from roomd_server.core.room import RoomActor
+from roomd_server.core.times import seconds_of
+
+ROUTES_REMEMBERED = 100_000
+"""Senders whose room is kept in memory, so that routing reads nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundParts:
+    """What the entrance is made of."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    options: EngineOptions
+    directory: RoomDirectory
+    channels: ChannelDirectory
+    lifecycle: RoomLifecycle
+    pipeline: Pipeline
+    hooks: Hooks
+    extensions: Extensions
+    bus: FrameworkBus
+
+
+class Inbound:
+    """The entrance of the engine."""
+
+    def __init__(self, parts: InboundParts) -> None:
+        self._ = parts
+        self._routes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+
+    async def process_inbound(
+        self, caller: Caller, request: pb.ProcessInboundRequest, connection_id: str = ""
+    ) -> pb.ProcessInboundResponse:
+        """Serve ``EventService.ProcessInbound``.
+
+        Raises:
+            NotFound: CHANNEL_NOT_FOUND.
+            ResourceExhausted: RATE_LIMITED; nothing was stored.
+            FailedPrecondition: WOULD_DEADLOCK.
+            AlreadyExists: KEY_REUSED.
+            Unavailable: nothing was decided.
+        """
+        message = request.message
+        channel = self._.channels.get(caller.org, message.channel_id)
+        self._limit(caller.org, channel)
+        cascade = Cascade()
+        if request.wait == pb.WAIT_DELIVERED:
+            cascade.deliveries = []
+        try:
+            async with asyncio.timeout(self._.options.process_timeout_seconds):
+                actor = await self._route(caller, channel, request)
+                converted = await self._.extensions.convert(caller.org, channel, message)
+        except TimeoutError:
+            raise errors.Unavailable(
+                pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
+            ) from None
+        self._check_deadlock(caller, actor)
+        event = self._event(channel, request, converted, connection_id)
+        if event.parent_event_id:
+            event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
+        admission = await self._.pipeline.enter(
+            actor,
+            Proposal(
+                event,
+                cascade,
+                fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
+                join=channel,
+            ),
+        )
+        self._remember(caller.org, channel.channel_id, message.sender_id, actor.room_id)
+        await self._settle(request.wait, admission, cascade)
+        return pb.ProcessInboundResponse(
+            outcome=admission.outcome,
+            event=admission.event,
+            blocked_by=admission.blocked_by,
+            reason=admission.reason,
+            room_id=actor.room_id,
+            deliveries=cascade.deliveries,
+        )
+
+    async def send_event(
+        self, caller: Caller, request: pb.SendEventRequest
+    ) -> pb.SendEventResponse:
+        """Serve ``EventService.SendEvent``.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND, BINDING_NOT_FOUND.
+            FailedPrecondition: WOULD_DEADLOCK.
+            AlreadyExists: KEY_REUSED.
+            Unavailable: nothing was decided.
+        """
+        actor = await self._.directory.get(caller.org, request.room_id)
+        self._check_deadlock(caller, actor)
+        binding = actor.bindings.get(request.channel_id)
+        if binding is None:
+            raise errors.binding_not_found(request.room_id, request.channel_id)
+        event = self._sent_event(request, binding)
+        if event.parent_event_id:
+            event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
+        cascade = Cascade()
+        if request.wait == pb.WAIT_DELIVERED:
+            cascade.deliveries = []
+        proposal = Proposal(event, cascade)
+        if event.idempotency_key:
+            proposal.fingerprint = body_fingerprint(
+                request.channel_id, request.participant_id, _bytes(request.content)
+            )
+        if event.chain_depth >= self._.options.max_chain_depth:
+            proposal.blocked_by = "event_chain_depth_limit"
+        admission = await self._.pipeline.enter(actor, proposal)
+        await self._settle(request.wait, admission, cascade)
+        return pb.SendEventResponse(
+            outcome=admission.outcome,
+            event=admission.event,
+            blocked_by=admission.blocked_by,
+            reason=admission.reason,
+            deliveries=cascade.deliveries,
+        )
+
+    # -------------------------------------------------------------- checks
+
+    def _limit(self, org: str, channel: pb.Channel) -> None:
+        wait = self._.channels.inbound_delay(org, channel)
+        if wait > 0:
+            raise errors.ResourceExhausted(
+                pb.ERROR_REASON_RATE_LIMITED,
+                f"channel {channel.channel_id!r} takes no more messages for {wait:.2f} s",
+                retry_after=wait,
+                metadata={"channel_id": channel.channel_id},
+            )
+
+    def _check_deadlock(self, caller: Caller, actor: RoomActor) -> None:
+        if not caller.invocation_id:
+            return
+        held = self._.hooks.active_invocation_room(caller.org, caller.invocation_id)
+        if held == actor.room_id:
+            raise errors.FailedPrecondition(
+                pb.ERROR_REASON_WOULD_DEADLOCK,
+                f"room {actor.room_id!r} waits for the hook that makes this call; "
+                "return injected events instead, or call after the hook has answered",
+            )
+
+    # -------------------------------------------------------------- routing
+
+    async def _route(
+        self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
+    ) -> RoomActor:
+        """Find the message's room: named, by a worker, where the sender was last, the only
+        open room of the channel, or a new one. Never guesses between two."""
+        directory, org = self._.directory, caller.org
+        room_id = request.room_id
+        if not room_id:
+            room_id = await self._.extensions.route(org, request.message, channel.type) or ""
+        if room_id:
+            actor = await directory.find(org, room_id)
+            return actor or await self._.lifecycle.open_room(org, room_id)
+        sender = (org, channel.channel_id, request.message.sender_id)
+        known = self._routes.get(sender)
+        if known is not None:
+            actor = await directory.find(org, known)
+            if actor is not None and _is_open_for(actor, *sender[1:]):
+                return actor
+            self._routes.pop(sender, None)
+        rooms = await self._.store.open_rooms_of_participant(*sender, 1)
+        if not rooms:
+            rooms = await self._.store.open_rooms_of_channel(org, channel.channel_id, 2)
+        if len(rooms) == 1:
+            return await directory.get(org, rooms[0])
+        return await self._.lifecycle.open_room(org, "")
+
+    def _remember(self, org: str, channel_id: str, sender_id: str, room_id: str) -> None:
+        key = (org, channel_id, sender_id)
+        self._routes[key] = room_id
+        self._routes.move_to_end(key)
+        if len(self._routes) > ROUTES_REMEMBERED:
+            self._routes.popitem(last=False)
+
+    async def _thread_root(self, actor: RoomActor, parent_event_id: str) -> str:
+        """The root of the parent's thread: threads have two levels. An unknown parent makes
+        a message of its own."""
+        parent = await self._.store.get_event(actor.org, actor.room_id, parent_event_id)
+        if parent is None:
+            return ""
+        return parent.parent_event_id or parent.event_id
+
+    # -------------------------------------------------------------- events
+
+    def _event(
+        self,
+        channel: pb.Channel,
+        request: pb.ProcessInboundRequest,
+        converted: pb.Converted | None,
+        connection_id: str,
+    ) -> pb.RoomEvent:
+        message = request.message
+        content = message.content if converted is None else converted.content
+        event = pb.RoomEvent(
+            event_id=self._.ids.new(),
+            type=_type_of(content, (converted and converted.event_type) or message.event_type),
+            source=pb.EventSource(
+                channel_id=channel.channel_id,
+                channel_type=_type_with_media(channel.type, content),
+                direction=pb.DIRECTION_INBOUND,
+                participant_id=message.sender_id,
+                external_id=message.external_id,
+                provider_message_id=message.provider_message_id,
+                thread_id=message.thread_id,
+                connection_id=connection_id,
+            ),
+            content=content,
+            parent_event_id=message.parent_event_id,
+            idempotency_key=message.idempotency_key or _provider_key(message),
+        )
+        if message.HasField("raw_payload"):
+            event.source.raw_payload.CopyFrom(message.raw_payload)
+        if message.HasField("metadata"):
+            event.metadata.CopyFrom(message.metadata)
+        if converted is not None and converted.HasField("metadata"):
+            event.metadata.MergeFrom(converted.metadata)
+        if request.HasField("sent_time"):
+            event.metadata.update({"_sent_time": seconds_of(request.sent_time)})
+        _copy_routing(message, event)
+        return event
+
+    def _sent_event(self, request: pb.SendEventRequest, binding: pb.Binding) -> pb.RoomEvent:
+        outward = (
+            binding.category == pb.CHANNEL_CATEGORY_INTELLIGENCE
+            or binding.channel_type == pb.CHANNEL_TYPE_SYSTEM
+        )
+        event = pb.RoomEvent(
+            event_id=self._.ids.new(),
+            type=_type_of(request.content, request.type),
+            source=pb.EventSource(
+                channel_id=binding.channel_id,
+                channel_type=binding.channel_type,
+                direction=pb.DIRECTION_OUTBOUND if outward else pb.DIRECTION_INBOUND,
+                participant_id=request.participant_id,
+                provider=request.provider,
+            ),
+            content=request.content,
+            parent_event_id=request.parent_event_id,
+            idempotency_key=request.idempotency_key,
+            chain_depth=request.chain_depth,
+        )
+        if request.HasField("metadata"):
+            event.metadata.CopyFrom(request.metadata)
+        _copy_routing(request, event)
+        return event
+
+    async def _settle(self, wait: pb.Wait, admission: Admission, cascade: Cascade) -> None:
+        if wait == pb.WAIT_DELIVERED and admission.outcome in _STORED:
+            await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
+
+
+def _is_open_for(actor: RoomActor, channel_id: str, sender_id: str) -> bool:
+    return (
+        actor.room.status in (pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED)
+        and channel_id in actor.bindings
+        and sender_id in actor.participants
+    )
+
+
+def _copy_routing(request: pb.InboundMessage | pb.SendEventRequest, event: pb.RoomEvent) -> None:
+    """Copy who sees an event, and who is asked; unset stays unset."""
+    if request.HasField("visibility"):
+        event.visibility.CopyFrom(request.visibility)
+    if request.HasField("response_visibility"):
+        event.response_visibility.CopyFrom(request.response_visibility)
+    if request.HasField("addressed_to"):
+        event.addressed_to.CopyFrom(request.addressed_to)
+
+
+def _type_of(content: pb.Content, wanted: pb.EventType) -> pb.EventType:
+    kind = content.WhichOneof("kind")
+    if kind == "edit":
+        return pb.EVENT_TYPE_EDIT
+    if kind == "delete":
+        return pb.EVENT_TYPE_DELETE
+    return wanted or pb.EVENT_TYPE_MESSAGE
+
+
+def _type_with_media(channel_type: pb.ChannelType, content: pb.Content) -> pb.ChannelType:
+    """An SMS with media is an MMS."""
+    if channel_type == pb.CHANNEL_TYPE_SMS and content.WhichOneof("kind") in _MEDIA:
+        return pb.CHANNEL_TYPE_MMS
+    return channel_type
+
+
+def _provider_key(message: pb.InboundMessage) -> str:
+    """Providers repeat a message under its id: that is a key of its own."""
+    if not message.provider_message_id:
+        return ""
+    return f"provider:{message.channel_id}:{message.provider_message_id}"[:256]
+
+
+def _inbound_fingerprint(message: pb.InboundMessage) -> bytes:
+    return body_fingerprint(message.channel_id, message.sender_id, _bytes(message.content))
+
+
+def _bytes(content: pb.Content) -> bytes:
+    return content.SerializeToString(deterministic=True)
+
+
+_MEDIA = frozenset(("media", "audio", "video"))
+_STORED = frozenset((pb.OUTCOME_ACCEPTED, pb.OUTCOME_BLOCKED))

@@ -1,0 +1,355 @@
+"""One lane per (room, target): deliveries in order, none waiting for another target.
+
+Every delivery is a row that was committed with its event. A lane works its rows off:
+transcode → rate limit → breaker → send with a deadline → retry, and writes the outcome.
+After a restart the unfinished rows go on where they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.outcomes import GIVEN_UP, Outcomes
+from roomd_server.core.ports import Caller, Clock, Store, WriteSet
+from roomd_server.core.resilience import TokenBuckets, retry_delay
+from roomd_server.core.room import RoomActor
+from roomd_server.core.times import seconds_of, timestamp
+
+log = logging.getLogger(__name__)
+
+RECOVERY_PAGE = 500
+WAITING_RETRY_SECONDS = 5.0
+"""How often a target that nobody serves is looked at again, unless it is woken."""
+
+UNSERVED = frozenset(("no_worker", "no_connection"))
+"""Nobody is there yet: waited for until the deadline, counted neither as a retry nor
+against the breaker."""
+
+
+class Job(NamedTuple):
+    """A delivery to make."""
+
+    delivery: pb.Delivery
+    event: pb.RoomEvent | None
+    """None: read it from the store (after a restart)."""
+    cascade: Cascade
+
+
+class Attempt(NamedTuple):
+    """What one attempt came to."""
+
+    result: pb.DeliveryResult
+    breaker: bool = False
+    """A failure that says something about the channel, not about the message."""
+
+
+class Sender(Protocol):
+    """Makes one attempt of a delivery: a transport or an intelligence channel."""
+
+    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
+        """Deliver once; trouble is a FAILED result, never an exception."""
+
+
+class Lane:
+    """The deliveries of one target in one room."""
+
+    __slots__ = (
+        "actor",
+        "channel_id",
+        "jobs",
+        "overflowed",
+        "progress",
+        "task",
+        "wake",
+    )
+
+    def __init__(self, actor: RoomActor, channel_id: str) -> None:
+        self.actor = actor
+        self.channel_id = channel_id
+        self.jobs: deque[Job] = deque()  # bounded: by EngineOptions.lane_entries
+        self.overflowed = False
+        self.progress: list[str] = []
+        """Provider ids of the parts already sent of the delivery being retried."""
+        self.task: asyncio.Task[None] | None = None
+        self.wake: asyncio.Event = asyncio.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneParts:
+    """What lanes are made of."""
+
+    store: Store
+    clock: Clock
+    options: EngineOptions
+    directory: RoomDirectory
+    channels: ChannelDirectory
+    outcomes: Outcomes
+    bus: FrameworkBus
+    jitter: Callable[[], float]
+
+
+class Lanes:
+    """All lanes. A lane exists while it has work."""
+
+    def __init__(self, parts: LaneParts) -> None:
+        self._ = parts
+        self._lanes: dict[tuple[str, str, str], Lane] = {}
+        self._senders: dict[int, Sender] = {}
+
+    def serve(self, category: pb.ChannelCategory, sender: Sender) -> None:
+        """Say who delivers to channels of a category."""
+        self._senders[category] = sender
+
+    @property
+    def backlog(self) -> int:
+        """Deliveries in memory."""
+        return sum(len(lane.jobs) for lane in self._lanes.values())
+
+    def enqueue(
+        self, actor: RoomActor, delivery: pb.Delivery, event: pb.RoomEvent | None, cascade: Cascade
+    ) -> None:
+        """Take a committed delivery. Waits for nothing."""
+        key = (actor.org, actor.room_id, delivery.channel_id)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(actor, delivery.channel_id)
+        if lane.overflowed or len(lane.jobs) >= self._.options.lane_entries:
+            # The row is in the store; the lane reads it there when it has caught up.
+            lane.overflowed = True
+            return
+        cascade.begin()
+        lane.jobs.append(Job(delivery, event, cascade))
+        if lane.task is None:
+            actor.pins += 1
+            lane.task = asyncio.ensure_future(self._run(key, lane))
+
+    def wake(self, org: str, channel_id: str) -> None:
+        """Somebody serves the channel now: what waits for it may go."""
+        for (lane_org, _, lane_channel), lane in self._lanes.items():
+            if lane_org == org and lane_channel == channel_id:
+                lane.wake.set()
+
+    async def recover(self) -> int:
+        """Take up every unfinished row after a start; how many."""
+        after: tuple[str, str, str, int] | None = None
+        count = 0
+        while rows := await self._.store.unfinished_deliveries(after, RECOVERY_PAGE):
+            for org, delivery in rows:
+                actor = await self._.directory.find(org, delivery.room_id)
+                if actor is not None:
+                    self.enqueue(actor, delivery, None, Cascade())
+                    count += 1
+            org, last = rows[-1]
+            after = (org, last.room_id, last.channel_id, last.event_index)
+        return count
+
+    async def retry_delivery(
+        self, caller: Caller, request: pb.RetryDeliveryRequest
+    ) -> pb.RetryDeliveryResponse:
+        """Serve ``EventService.RetryDelivery``.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND, DELIVERY_NOT_FOUND.
+            FailedPrecondition: WRONG_STATE, unless FAILED or EXPIRED.
+        """
+        actor = await self._.directory.get(caller.org, request.room_id)
+        async with actor.lock:
+            stored = await self._.store.get_delivery(
+                caller.org, request.room_id, request.delivery_id
+            )
+            if stored is None:
+                raise errors.NotFound(
+                    pb.ERROR_REASON_DELIVERY_NOT_FOUND,
+                    f"no delivery {request.delivery_id!r} in room {request.room_id!r}",
+                )
+            if stored.result.state not in GIVEN_UP:
+                raise errors.FailedPrecondition(
+                    pb.ERROR_REASON_WRONG_STATE,
+                    f"delivery {request.delivery_id!r} is "
+                    f"{pb.DeliveryState.Name(stored.result.state)}; only FAILED and EXPIRED "
+                    "ones are retried",
+                )
+            row = pb.Delivery()
+            row.CopyFrom(stored)
+            row.result.Clear()
+            row.result.state = pb.DELIVERY_STATE_PENDING
+            row.result.part_message_ids[:] = stored.result.part_message_ids
+            row.attempts = 0
+            now = self._.clock.now()
+            seconds = self._.channels.delivery_deadline_seconds(caller.org, row.channel_id)
+            row.deadline_time.CopyFrom(timestamp(now + seconds))
+            row.update_time.CopyFrom(timestamp(now))
+            await actor.submit(WriteSet(caller.org, actor.room_id, deliveries=[row]))
+            self.enqueue(actor, row, None, Cascade())
+        return pb.RetryDeliveryResponse(delivery=row)
+
+    async def close(self) -> None:
+        """Stop all lanes; their rows stay."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -------------------------------------------------------------- one lane
+
+    async def _run(self, key: tuple[str, str, str], lane: Lane) -> None:
+        last_index = -1
+        try:
+            while True:
+                while lane.jobs:
+                    job = lane.jobs[0]
+                    try:
+                        await self._deliver(lane, job)
+                    finally:
+                        lane.jobs.popleft()
+                        job.cascade.end()
+                    last_index = job.delivery.event_index
+                if not lane.overflowed:
+                    return
+                await self._refill(lane, last_index)
+        finally:
+            self._lanes.pop(key, None)
+            lane.actor.pins -= 1
+
+    async def _refill(self, lane: Lane, after_index: int) -> None:
+        actor = lane.actor
+        limit = self._.options.lane_entries
+        rows = await self._.store.unfinished_of_lane(
+            actor.org, actor.room_id, lane.channel_id, after_index, limit
+        )
+        lane.overflowed = len(rows) == limit
+        for row in rows:
+            cascade = Cascade()
+            cascade.begin()
+            lane.jobs.append(Job(row, None, cascade))
+
+    async def _deliver(self, lane: Lane, job: Job) -> None:
+        """Work one delivery off; whatever happens, the lane goes on."""
+        try:
+            await self._try(lane, job)
+        except Exception:  # boundary: one poisoned event must not stop its lane
+            log.exception(
+                "delivery %s failed in a way nobody foresaw", job.delivery.delivery_id
+            )
+            fault = failed("server_fault", "the server could not deliver it; see its log")
+            await self._.outcomes.record(lane.actor, job.delivery, fault, job.cascade)
+
+    async def _try(self, lane: Lane, job: Job) -> None:
+        actor, delivery = lane.actor, job.delivery
+        lane.progress = list(delivery.result.part_message_ids)
+        event = job.event
+        if event is None:
+            event = await self._.store.get_event(actor.org, actor.room_id, delivery.event_id)
+        attempts = delivery.attempts
+        counted = max(0, attempts)
+        settled = False
+        try:
+            while True:
+                result = (await self._attempt(lane, job, event)).result
+                attempts += 1
+                if result.error_code not in UNSERVED:
+                    counted += 1
+                delay = self._delay(lane, result, counted)
+                if delay is None or actor.deleted:
+                    break
+                left = seconds_of(delivery.deadline_time) - self._.clock.now()
+                if left <= 0:
+                    result.state = pb.DELIVERY_STATE_EXPIRED
+                    break
+                delivery = self._.outcomes.waiting(
+                    actor, delivery, result, attempts, delay, first=not settled
+                )
+                if not settled:
+                    # Whoever waits for the cascade waits for first attempts, not for retries.
+                    settled = True
+                    job.cascade.end()
+                await self._pause(lane, min(delay, left))
+            await self._.outcomes.record(actor, delivery, result, job.cascade, attempts)
+        finally:
+            if settled:
+                job.cascade.begin()
+
+    def _delay(self, lane: Lane, result: pb.DeliveryResult, counted: int) -> float | None:
+        """Seconds until the next attempt; None: there is none."""
+        if result.state != pb.DELIVERY_STATE_FAILED or not result.retryable:
+            return None
+        if result.error_code in UNSERVED:
+            return WAITING_RETRY_SECONDS
+        binding = lane.actor.bindings.get(lane.channel_id)
+        policy = binding.retry_policy if binding and binding.HasField("retry_policy") else None
+        after = seconds_of(result.retry_after) if result.HasField("retry_after") else None
+        return retry_delay(policy, counted - 1, after, self._.jitter)
+
+    async def _pause(self, lane: Lane, seconds: float) -> None:
+        """Wait, unless somebody comes who serves the channel."""
+        lane.wake.clear()
+        timer = self._.clock.call_later(seconds, lane.wake.set)
+        try:
+            await lane.wake.wait()
+        finally:
+            timer.cancel()
+
+    async def _attempt(self, lane: Lane, job: Job, event: pb.RoomEvent | None) -> Attempt:
+        actor = lane.actor
+        binding = actor.bindings.get(lane.channel_id)
+        if event is None or event.HasField("delete_time"):
+            return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
+        if binding is None:
+            return Attempt(failed("not_attached", "the channel was detached before it was sent"))
+        left = seconds_of(job.delivery.deadline_time) - self._.clock.now()
+        wait = self._rate_delay(lane, binding)
+        if wait > left:
+            return Attempt(failed("rate_limited", "no place in the rate limit before the deadline"))
+        if wait > 0:
+            await self._.clock.sleep(wait)
+        breaker = self._.channels.breaker(actor.org, lane.channel_id)
+        if not breaker.allow(self._.clock.monotonic()):
+            return Attempt(
+                failed("circuit_open", "the channel failed too often; waiting", retryable=True)
+            )
+        attempt = await self._senders[binding.category].attempt(lane, job, event)
+        if attempt.result.state != pb.DELIVERY_STATE_FAILED:
+            if breaker.success():
+                self._.bus.emit(
+                    actor.org, "circuit_breaker_closed", channel_id=lane.channel_id
+                )
+        elif attempt.breaker and breaker.failure(self._.clock.monotonic()):
+            self._.bus.emit(actor.org, "circuit_breaker_opened", channel_id=lane.channel_id)
+        return attempt
+
+    def _rate_delay(self, lane: Lane, binding: pb.Binding) -> float:
+        """Seconds until both limits, the binding's and the channel's, let it go."""
+        wait = self._.channels.outbound_delay(lane.actor.org, lane.channel_id)
+        if not binding.HasField("rate_limit"):
+            return wait
+        now = self._.clock.monotonic()
+        limit = binding.rate_limit.SerializeToString()
+        known = lane.actor.buckets.get(lane.channel_id)
+        if known is None or known[0] != limit:
+            known = lane.actor.buckets[lane.channel_id] = (
+                limit,
+                TokenBuckets(binding.rate_limit, now),
+            )
+        return max(wait, known[1].take(now))
+
+
+def failed(code: str, message: str, *, retryable: bool = False) -> pb.DeliveryResult:
+    """A delivery that did not work."""
+    return pb.DeliveryResult(
+        state=pb.DELIVERY_STATE_FAILED,
+        error_code=code,
+        error_message=message,
+        retryable=retryable,
+    )

@@ -1,0 +1,141 @@
+"""The tail of a room's log in memory, and the doorbell that says it grew.
+
+The durable log is the store's. What is kept here is the newest stretch, serialised once,
+so that any number of readers copy bytes. A reader holds only its position: a slow one
+costs nothing here and falls back to the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+from roomd import v1 as pb
+
+TAIL_ENTRIES = 64
+"""Entries kept in memory per live room."""
+
+PREVIOUS = "_previous"
+"""Metadata key of what an edited event said before; for the audit, never shown."""
+
+
+class Position(NamedTuple):
+    """A place in a room's log: the next event index and the next change to read."""
+
+    index: int  # type: ignore[assignment]
+    change: int
+
+
+class LogEntry(NamedTuple):
+    """One event or change, as every reader gets it."""
+
+    item: bytes
+    """A serialised ``StreamItem`` without room and cursor."""
+    after: Position
+    """Where a reader is once it has this entry."""
+    event_type: int
+    """0 for changes."""
+
+
+class RoomLog:
+    """The newest entries of one room, in commit order."""
+
+    __slots__ = ("_doorbell", "_older", "_tail", "next")
+
+    def __init__(self, start: Position, older: list[pb.RoomEvent]) -> None:
+        self.next = start
+        """Position after the newest entry."""
+        self._older = older
+        """The newest events before ``start``, ascending: what handlers see as history."""
+        self._tail: deque[LogEntry] = deque(maxlen=TAIL_ENTRIES)
+        self._doorbell: asyncio.Future[None] | None = None
+
+    def append_event(self, event: pb.RoomEvent) -> None:
+        """Take a committed event; its index must be the next one."""
+        after = Position(event.index + 1, self.next.change)
+        self._append(LogEntry(event_item(event), after, event.type))
+
+    def append_change(self, item: bytes) -> None:
+        """Take a committed change."""
+        self._append(LogEntry(item, Position(self.next.index, self.next.change + 1), 0))
+
+    def _append(self, entry: LogEntry) -> None:
+        self._tail.append(entry)
+        self.next = entry.after
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        if self._doorbell is not None:
+            self._doorbell.set_result(None)
+            self._doorbell = None
+
+    @property
+    def doorbell(self) -> asyncio.Future[None]:
+        """A future that is done when something is new. Shared: never cancel it, shield it."""
+        if self._doorbell is None:
+            self._doorbell = asyncio.get_running_loop().create_future()
+        return self._doorbell
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody waits."""
+        return self._doorbell is not None
+
+    def since(self, position: Position, limit: int) -> list[LogEntry] | None:
+        """Entries from ``position`` on, at most ``limit``; None when they left the memory."""
+        behind = (self.next.index + self.next.change) - (position.index + position.change)
+        if behind <= 0:
+            return []
+        start = len(self._tail) - behind
+        if start < 0 or not self._is_before(start, position):
+            return None
+        tail = self._tail
+        return [tail[i] for i in range(start, min(start + limit, len(tail)))]
+
+    def _is_before(self, offset: int, position: Position) -> bool:
+        after = self._tail[offset].after
+        return after == (position.index + 1, position.change) or after == (
+            position.index,
+            position.change + 1,
+        )
+
+    def recent_events(self, count: int) -> list[pb.RoomEvent] | None:
+        """The newest ``count`` events, ascending; None when fewer are in memory than exist."""
+        events: list[pb.RoomEvent] = []
+        for entry in reversed(self._tail):
+            if len(events) == count:
+                break
+            if entry.event_type:
+                events.append(pb.StreamItem.FromString(entry.item).event)
+        events.reverse()
+        oldest = self.next.index - len(events)
+        missing = min(count, self.next.index) - len(events)
+        if missing:
+            older = self._older[-missing:]
+            if len(older) < missing or older[-1].index != oldest - 1:
+                return None
+            events[:0] = [shown(event) for event in older]
+        return events
+
+
+def event_item(event: pb.RoomEvent) -> bytes:
+    """Serialise an event as a ``StreamItem``."""
+    return pb.StreamItem(event=shown(event)).SerializeToString()
+
+
+def shown(event: pb.RoomEvent) -> pb.RoomEvent:
+    """The event as readers may see it: a withdrawn one without its content, an edited one
+    without what it said before.
+    """
+    withdrawn = event.HasField("delete_time")
+    if not withdrawn and not event.HasField("edit_time"):
+        return event
+    copy = pb.RoomEvent()
+    copy.CopyFrom(event)
+    if withdrawn:
+        copy.ClearField("content")
+    if PREVIOUS in copy.metadata:
+        del copy.metadata[PREVIOUS]
+    return copy

@@ -1,0 +1,198 @@
+"""Telling observers and tails what happened, after it was committed. Nobody waits here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from roomd import v1 as pb
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.ports import Clock, HookCall, Hooks, Ids, ObserverResult, Subject
+from roomd_server.core.room import RoomActor
+from roomd_server.core.timeline_events import EVENT_TYPES, system_event
+from roomd_server.core.times import timestamp
+
+Told = asyncio.Future[ObserverResult]
+
+OnFound = Callable[[RoomActor, ObserverResult, bool], "asyncio.Future[None] | None"]
+"""Stores what observers found; with False no ON_TASK_CREATED is fired for it."""
+
+FRAMEWORK_NAMES: Mapping[str, str] = {
+    "channel_attached": "room_channel_attached",
+    "channel_detached": "room_channel_detached",
+    "channel_muted": "room_channel_muted",
+    "channel_unmuted": "room_channel_unmuted",
+    "channel_updated": "room_channel_updated",
+}
+"""Framework event of each code, where it is not the code itself."""
+
+_GIVEN = frozenset(("room_id", "channel_id", "event_id", "org", "kind"))
+
+
+class Arrival(NamedTuple):
+    """Somebody whose first message on a channel came in."""
+
+    participant: pb.Participant
+    is_new: bool
+    """They were no participant before."""
+
+
+class Notifier:
+    """Fires observe-only triggers and framework events."""
+
+    def __init__(self, hooks: Hooks, bus: FrameworkBus, clock: Clock, ids: Ids) -> None:
+        self._hooks = hooks
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+        self._told: set[Told] = set()
+        self.on_found: OnFound | None = None
+        """Set once at start."""
+
+    def lifecycle(
+        self,
+        actor: RoomActor,
+        trigger: pb.HookTrigger,
+        code: str,
+        *,
+        channel_id: str = "",
+        participant_id: str = "",
+        data: Mapping[str, object] | None = None,
+    ) -> Told | None:
+        """Say that something happened to a room: a framework event, and a system event for
+        the hooks of the trigger. The future, if any, ends when all of them have answered.
+        """
+        details = dict(data or {})
+        if channel_id:
+            details["channel_id"] = channel_id
+        if participant_id:
+            details["participant_id"] = participant_id
+        self.announce(actor, code, channel_id=channel_id, data=details)
+        if not self._hooks.wants(actor.org, trigger, actor.room_id):
+            return None
+        kind = EVENT_TYPES.get(code, pb.EVENT_TYPE_SYSTEM)
+        event = system_event(kind, code, code.replace("_", " "), details, event_id=self._ids.new())
+        event.room_id = actor.room_id
+        event.create_time.CopyFrom(timestamp(self._clock.now()))
+        return self.about_event(actor, trigger, event, channel_id=channel_id)
+
+    def announce(
+        self,
+        actor: RoomActor,
+        code: str,
+        *,
+        channel_id: str = "",
+        event_id: str = "",
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Emit the framework event of a code."""
+        scalars: dict[str, Any] = {
+            name: value
+            for name, value in (data or {}).items()
+            if name not in _GIVEN and isinstance(value, str | float | int | None)
+        }
+        self._bus.emit(
+            actor.org,
+            FRAMEWORK_NAMES.get(code, code),
+            actor.room_id,
+            channel_id=channel_id,
+            event_id=event_id,
+            **scalars,
+        )
+
+    def about_event(
+        self,
+        actor: RoomActor,
+        trigger: pb.HookTrigger,
+        event: pb.RoomEvent,
+        *,
+        channel_id: str = "",
+        done: Callable[[], None] | None = None,
+    ) -> Told | None:
+        """Show an event to the hooks of a trigger.
+
+        Args:
+            actor: The event's room.
+            trigger: An observe-only trigger.
+            event: What they see; committed or made for them.
+            channel_id: The channel it is about, when that is not its source.
+            done: Called when they have answered and what they found is stored; at once
+                when there is nobody.
+        """
+        source = event.source
+        about = channel_id or source.channel_id
+        binding = actor.bindings.get(about)
+        channel_type = binding.channel_type if binding is not None else source.channel_type
+        subject = Subject(actor.room_id, about, channel_type, source.direction, event.type)
+        return self.tell(actor, trigger, pb.HookPayload(event=event), subject, done)
+
+    def tell(
+        self,
+        actor: RoomActor,
+        trigger: pb.HookTrigger,
+        payload: pb.HookPayload,
+        subject: Subject,
+        done: Callable[[], None] | None = None,
+    ) -> Told | None:
+        """Show a payload to the hooks of an observe-only trigger; see ``about_event``."""
+        told = None
+        if self._hooks.wants(actor.org, trigger, actor.room_id):
+            call = HookCall(actor.org, trigger, payload, subject, actor.labels(), actor.context)
+            told = self._hooks.observe(call)
+        if told is None:
+            if done is not None:
+                done()
+            return None
+        self._told.add(told)
+        told.add_done_callback(self._told.discard)
+        # A hook on ON_TASK_CREATED that makes tasks would otherwise never come to an end.
+        fires = trigger != pb.HOOK_TRIGGER_ON_TASK_CREATED
+        told.add_done_callback(lambda future: self._keep_found(actor, future, fires, done))
+        return told
+
+    def observed(self, actor: RoomActor, future: Told, done: Callable[[], None]) -> None:
+        """Keep what observers found; ``done`` is called when it is stored."""
+        self._keep_found(actor, future, True, done)
+
+    def _keep_found(
+        self, actor: RoomActor, future: Told, fires: bool, done: Callable[[], None] | None
+    ) -> None:
+        stored = None
+        if not future.cancelled() and future.exception() is None:
+            found = future.result()
+            if self.on_found is not None and (found.tasks or found.observations):
+                stored = self.on_found(actor, found, fires)
+        if done is None:
+            return
+        if stored is None:
+            done()
+        else:
+            stored.add_done_callback(lambda _: done())
+
+    def sender_joined(
+        self, actor: RoomActor, arrival: Arrival, event: pb.RoomEvent, cascade: Cascade
+    ) -> None:
+        """Fire what the first message of somebody on a channel means; part of its cascade."""
+        who = arrival.participant
+        if arrival.is_new:
+            told = self.lifecycle(
+                actor,
+                pb.HOOK_TRIGGER_ON_PARTICIPANT_JOINED,
+                "participant_joined",
+                channel_id=event.source.channel_id,
+                participant_id=who.participant_id,
+            )
+            if told is not None:
+                cascade.begin()
+                told.add_done_callback(lambda _: cascade.end())
+        self.announce(
+            actor,
+            "session_started",
+            channel_id=event.source.channel_id,
+            event_id=event.event_id,
+            data={"participant_id": who.participant_id},
+        )
+        cascade.begin()
+        self.about_event(actor, pb.HOOK_TRIGGER_ON_SESSION_STARTED, event, done=cascade.end)

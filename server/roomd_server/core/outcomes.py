@@ -1,0 +1,243 @@
+"""What became of deliveries: written, told, and never going back."""
+
+from __future__ import annotations
+
+import logging
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.ports import (
+    Caller,
+    Clock,
+    DeliveryQuery,
+    HookCall,
+    Hooks,
+    Store,
+    Subject,
+    WriteSet,
+)
+from roomd_server.core.room import RoomActor, event_changed
+from roomd_server.core.times import timestamp
+
+log = logging.getLogger(__name__)
+
+RANK = {
+    pb.DELIVERY_STATE_UNSPECIFIED: 0,
+    pb.DELIVERY_STATE_PENDING: 1,
+    pb.DELIVERY_STATE_SENDING: 2,
+    pb.DELIVERY_STATE_SENT: 3,
+    pb.DELIVERY_STATE_EXPIRED: 4,
+    pb.DELIVERY_STATE_FAILED: 4,
+    pb.DELIVERY_STATE_DELIVERED: 5,
+    pb.DELIVERY_STATE_READ: 6,
+}
+"""A delivery moves only to a higher rank. A provider may say FAILED after SENT, and
+DELIVERED after a FAILED that came too early."""
+
+GIVEN_UP = (pb.DELIVERY_STATE_FAILED, pb.DELIVERY_STATE_EXPIRED)
+
+QUIET_TYPES = frozenset((pb.CHANNEL_TYPE_WEBSOCKET, pb.CHANNEL_TYPE_CLI))
+"""Live connections see their deliveries themselves: subscribers are told of failures only."""
+
+
+class Outcomes:
+    """Writes delivery rows and tells subscribers, observers and tails."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: RoomDirectory,
+        hooks: Hooks,
+        bus: FrameworkBus,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._hooks = hooks
+        self._bus = bus
+        self._clock = clock
+
+    def waiting(
+        self,
+        actor: RoomActor,
+        delivery: pb.Delivery,
+        result: pb.DeliveryResult,
+        attempts: int,
+        delay_seconds: float,
+        *,
+        first: bool,
+    ) -> pb.Delivery:
+        """Note a failed attempt that is tried again; the row stays PENDING with the error.
+
+        Not awaited: when the note is lost in a crash, the attempt is merely made again.
+        """
+        now = self._clock.now()
+        row = pb.Delivery()
+        row.CopyFrom(delivery)
+        row.result.CopyFrom(result)
+        row.result.state = pb.DELIVERY_STATE_PENDING
+        row.attempts = attempts
+        row.next_attempt_time.CopyFrom(timestamp(now + delay_seconds))
+        row.update_time.CopyFrom(timestamp(now))
+        writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
+        actor.submit(writes).add_done_callback(_log_failure)
+        if first:
+            self._tell(actor, row, "delivery_failed")
+        return row
+
+    async def record(
+        self,
+        actor: RoomActor,
+        delivery: pb.Delivery,
+        result: pb.DeliveryResult,
+        cascade: Cascade,
+        attempts: int = 0,
+    ) -> pb.Delivery:
+        """Store the outcome of a delivery. Tells everybody once it is durable."""
+        row = pb.Delivery()
+        row.CopyFrom(delivery)
+        row.result.CopyFrom(result)
+        row.attempts = attempts or row.attempts
+        row.ClearField("next_attempt_time")
+        row.update_time.CopyFrom(timestamp(self._clock.now()))
+        if cascade.deliveries is not None:
+            cascade.deliveries.append(row)
+        await self._store_row(actor, row)
+        return row
+
+    async def _store_row(self, actor: RoomActor, row: pb.Delivery) -> None:
+        given_up = row.result.state in GIVEN_UP
+        writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
+        event = None
+        if given_up or row.result.state == pb.DELIVERY_STATE_READ:
+            event = await self._event_with_status(actor, row)
+            if event is not None:
+                writes.changed_events.append(event)
+        if event is not None or self._is_notable(actor, row):
+            changed = pb.RoomEvent(event_id=row.event_id, room_id=row.room_id, index=row.event_index)
+            paths = ["delivery_results"] if event is None else ["delivery_results", "status"]
+            actor.number_changes(writes, [event_changed(event or changed, paths, row)])
+        if actor.deleted:
+            return
+        try:
+            await actor.submit(writes)
+        except errors.Unavailable:
+            # The message went out; only the note of it is missing. Deliveries are at least
+            # once: after a restart this one is made again under the same id.
+            log.exception("the outcome of delivery %s was not stored", row.delivery_id)
+        self._tell(actor, row, "delivery_failed" if given_up else "delivery_succeeded")
+
+    def _is_notable(self, actor: RoomActor, row: pb.Delivery) -> bool:
+        if row.result.state in GIVEN_UP:
+            return True
+        binding = actor.bindings.get(row.channel_id)
+        if binding is None or binding.category == pb.CHANNEL_CATEGORY_INTELLIGENCE:
+            return False
+        return binding.channel_type not in QUIET_TYPES
+
+    async def _event_with_status(self, actor: RoomActor, row: pb.Delivery) -> pb.RoomEvent | None:
+        """The event with a new status: READ when somebody read it, FAILED when all targets
+        failed; None when it stays as it is."""
+        status = pb.EVENT_STATUS_READ
+        if row.result.state in GIVEN_UP:
+            query = DeliveryQuery(actor.room_id, limit=1000, event_id=row.event_id)
+            others = await self._store.list_deliveries(actor.org, query)
+            if any(
+                other.result.state not in GIVEN_UP
+                for other in others
+                if other.delivery_id != row.delivery_id
+            ):
+                return None
+            status = pb.EVENT_STATUS_FAILED
+        stored = await self._store.get_event(actor.org, actor.room_id, row.event_id)
+        if stored is None or stored.status == status:
+            return None
+        event = pb.RoomEvent()
+        event.CopyFrom(stored)
+        event.status = status
+        return event
+
+    def _tell(self, actor: RoomActor, row: pb.Delivery, kind: str) -> None:
+        self._bus.emit(
+            actor.org,
+            kind,
+            actor.room_id,
+            channel_id=row.channel_id,
+            event_id=row.event_id,
+            state=pb.DeliveryState.Name(row.result.state),
+            error_code=row.result.error_code,
+        )
+        if not self._hooks.wants(actor.org, pb.HOOK_TRIGGER_ON_DELIVERY_STATUS, actor.room_id):
+            return
+        binding = actor.bindings.get(row.channel_id)
+        self._hooks.observe(
+            HookCall(
+                actor.org,
+                pb.HOOK_TRIGGER_ON_DELIVERY_STATUS,
+                pb.HookPayload(delivery=row),
+                Subject(
+                    actor.room_id,
+                    row.channel_id,
+                    binding.channel_type if binding else 0,
+                    pb.DIRECTION_OUTBOUND,
+                ),
+                actor.labels(),
+                actor.context,
+            )
+        )
+
+    async def report_delivery_status(
+        self, caller: Caller, request: pb.ReportDeliveryStatusRequest
+    ) -> pb.ReportDeliveryStatusResponse:
+        """Serve ``EventService.ReportDeliveryStatus``.
+
+        Raises:
+            NotFound: DELIVERY_NOT_FOUND.
+            InvalidArgument: a state that a provider cannot report.
+        """
+        if request.state not in _REPORTABLE:
+            raise errors.invalid("state", "must be SENT, DELIVERED, READ or FAILED")
+        found = await self._store.find_delivery(
+            caller.org, request.channel_id, request.provider_message_id
+        )
+        if found is None:
+            raise errors.NotFound(
+                pb.ERROR_REASON_DELIVERY_NOT_FOUND,
+                f"channel {request.channel_id!r} sent no message "
+                f"{request.provider_message_id!r}; report it again when its send has returned",
+            )
+        actor = await self._directory.get(caller.org, found.room_id)
+        async with actor.lock:
+            current = await self._store.get_delivery(
+                caller.org, found.room_id, found.delivery_id
+            )
+            delivery = current or found
+            if RANK[request.state] <= RANK[delivery.result.state]:
+                return pb.ReportDeliveryStatusResponse(delivery=delivery, changed=False)
+            row = pb.Delivery()
+            row.CopyFrom(delivery)
+            row.result.state = request.state
+            row.result.error_code = request.error_code
+            row.result.error_message = request.error_message
+            row.update_time.CopyFrom(timestamp(self._clock.now()))
+            await self._store_row(actor, row)
+        return pb.ReportDeliveryStatusResponse(delivery=row, changed=True)
+
+
+def _log_failure(future: object) -> None:
+    error = future.exception() if not future.cancelled() else None  # type: ignore[attr-defined]
+    if error is not None:
+        log.warning("a failed attempt was not noted: %s", error)
+
+
+_REPORTABLE = frozenset(
+    (
+        pb.DELIVERY_STATE_SENT,
+        pb.DELIVERY_STATE_DELIVERED,
+        pb.DELIVERY_STATE_READ,
+        pb.DELIVERY_STATE_FAILED,
+    )
+)

@@ -1,0 +1,496 @@
+"""The spine: how a message becomes an event, step by step.
+
+    route → convert → (room lock) status → participant → duplicate → edit rights
+    → hooks → write gate → commit → (lock released, caller answered) → lanes
+
+Under the lock nothing waits but hooks and the commit. What follows the commit is
+``dispatch``: the rows are durable by then, so a crash loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.bindings import Bindings
+from roomd_server.core.bus import FrameworkBus
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.editing import Editing
+from roomd_server.core.keys import fingerprint
+from roomd_server.core.lane import Lanes
+from roomd_server.core.lifecycle import resume_on_activity
+from roomd_server.core.notes import Notes
+from roomd_server.core.notify import Notifier
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.permissions import (
+    can_hear,
+    can_write,
+    participant_refusal,
+    targets,
+)
+from roomd_server.core.ports import (
+    Clock,
+    HookCall,
+    Hooks,
+    Ids,
+    KeyRecord,
+    Store,
+    StoreConflict,
+    Subject,
+    Verdict,
+)
+from roomd_server.core.roster import ensure_sender
+from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.times import timestamp
+
+
+@dataclass(slots=True)
+class Proposal:
+    """An event that asks to enter a room."""
+
+    event: pb.RoomEvent
+    """With id, source, content; without index."""
+    cascade: Cascade
+    fingerprint: bytes = b""
+    """Of the caller's body; set with ``event.idempotency_key``."""
+    join: pb.Channel | None = None
+    """Attach this channel when it is not (inbound messages)."""
+    verdict: Verdict | None = None
+    """Set when the hooks have decided already (streamed answers)."""
+    blocked_by: str = ""
+    """Set when a rule has blocked it already."""
+    only_targets: Sequence[str] | None = None
+    """Deliver to these channels only; None: to everybody who hears."""
+    tasks: Sequence[pb.Task] = ()
+    observations: Sequence[pb.Observation] = ()
+    releases: Sequence[str] = ()
+    """Ids of queued texts that this event says; they leave the queue with its commit."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """What became of a proposal."""
+
+    outcome: pb.Outcome
+    event: pb.RoomEvent | None = None
+    blocked_by: str = ""
+    reason: str = ""
+    deliveries: list[tuple[pb.Delivery, pb.RoomEvent]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pipeline is made of."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    options: EngineOptions
+    directory: RoomDirectory
+    channels: ChannelDirectory
+    bindings: Bindings
+    hooks: Hooks
+    lanes: Lanes
+    notes: Notes
+    editing: Editing
+    notifier: Notifier
+    bus: FrameworkBus
+
+
+class Pipeline:
+    """Admits events into rooms. The only place where one is committed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._ = parts
+
+    async def enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
+        """Take the room's lock and admit the proposal; on return it is durable.
+
+        Raises:
+            Unavailable: PROCESS_TIMEOUT, HOOK_BUDGET_EXHAUSTED or a store error; nothing
+                was written.
+            NotFound: the room was deleted meanwhile.
+            AlreadyExists: KEY_REUSED.
+        """
+        parts = self._
+        try:
+            async with asyncio.timeout(parts.options.process_timeout_seconds) as timeout:
+                while True:
+                    if actor.broken or actor.deleted:
+                        actor = await parts.directory.get(actor.org, actor.room_id)
+                    async with actor.lock:
+                        if not actor.broken and not actor.deleted:
+                            return await self._admit(actor, proposal, timeout)
+        except TimeoutError:
+            parts.bus.emit(actor.org, "process_timeout", actor.room_id)
+            raise errors.Unavailable(
+                pb.ERROR_REASON_PROCESS_TIMEOUT,
+                f"room {actor.room_id!r} was busy for "
+                f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
+            ) from None
+
+    async def _admit(
+        self, actor: RoomActor, proposal: Proposal, timeout: asyncio.Timeout
+    ) -> Admission:
+        event = proposal.event
+        if event.idempotency_key:
+            duplicate = await self._duplicate(actor, proposal)
+            if duplicate is not None:
+                return duplicate
+        draft = Draft(actor, self._.clock)
+        refusal = self._refusal(actor, draft, proposal)
+        target = None
+        if not refusal and event.content.WhichOneof("kind") in ("edit", "delete"):
+            target, refusal = await self._.editing.authorise(actor, event)
+        if refusal:
+            return self._refuse(actor, event, refusal)
+        verdict = await self._decide(actor, proposal)
+        event = self._judge(actor, draft, proposal, verdict)
+        timeout.reschedule(None)  # a commit that was handed in is never taken back
+        admission = Admission(
+            pb.OUTCOME_BLOCKED if event.blocked_by else pb.OUTCOME_ACCEPTED,
+            event,
+            event.blocked_by,
+            event.block_reason,
+        )
+        self._fill(actor, draft, proposal, admission, verdict)
+        if target is not None and not event.blocked_by:
+            self._.editing.apply(draft, event, target)
+        joined = self._sender_of(draft, proposal)
+        try:
+            await draft.commit()
+        except StoreConflict as conflict:
+            return await self._conflict(actor, proposal, conflict)
+        self._dispatch(actor, proposal, admission, draft, joined)
+        return admission
+
+    # -------------------------------------------------------------- before the hooks
+
+    async def _duplicate(self, actor: RoomActor, proposal: Proposal) -> Admission | None:
+        """The first result when the key was seen before."""
+        key = proposal.event.idempotency_key
+        known = actor.keys.lookup(key)
+        if known is None:
+            if not actor.keys.maybe_stored(key):
+                return None
+            record = await self._.store.get_key(
+                actor.org, f"room:{actor.room_id}", key, self._.clock.now()
+            )
+            if record is None:
+                return None
+            known = (record.fingerprint, record.value.decode())
+        if known[0] != proposal.fingerprint:
+            raise errors.AlreadyExists(
+                pb.ERROR_REASON_KEY_REUSED,
+                f"key {key!r} was used with another message; use a new key",
+                metadata={"idempotency_key": key, "event_id": known[1]},
+            )
+        first = await self._.store.get_event(actor.org, actor.room_id, known[1])
+        return Admission(
+            pb.OUTCOME_DUPLICATE,
+            first,
+            first.blocked_by if first else "",
+            first.block_reason if first else "",
+        )
+
+    async def _conflict(
+        self, actor: RoomActor, proposal: Proposal, conflict: StoreConflict
+    ) -> Admission:
+        """A row that had to be new exists: the key was used by someone before us, or this
+        actor no longer knows its room."""
+        if conflict.what == "key":
+            proposal.event.ClearField("index")
+            actor.keys.add_hash(proposal.event.idempotency_key)
+            duplicate = await self._duplicate(actor, proposal)
+            actor.broken = True
+            if duplicate is not None:
+                return duplicate
+        actor.broken = True
+        raise errors.Unavailable(
+            pb.ERROR_REASON_SERVER_FAULT, "the room was written elsewhere; try again"
+        )
+
+    def _refusal(self, actor: RoomActor, draft: Draft, proposal: Proposal) -> str:
+        """Why the proposal cannot enter; empty: it can."""
+        if actor.room.status in _ENDED:
+            return "room_closed"
+        source = proposal.event.source
+        if source.participant_id:
+            refusal = participant_refusal(actor.participants.get(source.participant_id))
+            if refusal:
+                return refusal
+        if (
+            proposal.join is not None
+            and source.channel_id not in actor.bindings
+            and self._.bindings.auto_attach(draft, proposal.join) is None
+        ):
+            return "channel_detached"
+        return ""
+
+    def _refuse(self, actor: RoomActor, event: pb.RoomEvent, reason: str) -> Admission:
+        self._.bus.emit(
+            actor.org,
+            "room_refused_event",
+            actor.room_id,
+            channel_id=event.source.channel_id,
+            reason=reason,
+        )
+        return Admission(pb.OUTCOME_REFUSED, reason=reason)
+
+    # -------------------------------------------------------------- gates
+
+    async def _decide(self, actor: RoomActor, proposal: Proposal) -> Verdict | None:
+        """Run BEFORE_BROADCAST; None when nobody wants it."""
+        if proposal.blocked_by or proposal.verdict is not None:
+            return proposal.verdict
+        if not self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id):
+            return None
+        return await self._.hooks.decide(
+            event_call(actor, pb.HOOK_TRIGGER_BEFORE_BROADCAST, proposal.event)
+        )
+
+    def _judge(
+        self, actor: RoomActor, draft: Draft, proposal: Proposal, verdict: Verdict | None
+    ) -> pb.RoomEvent:
+        """Stamp what hooks and rules decided onto the event."""
+        event = proposal.event
+        if verdict is not None:
+            if verdict.payload.event is not event:
+                event = verdict.payload.event
+            event.hook_trace.extend(verdict.traces)
+            event.blocked_by, event.block_reason = verdict.blocked_by, verdict.reason
+            if verdict.metadata:
+                event.metadata.update({"_hooks": verdict.metadata})
+        if proposal.blocked_by:
+            event.blocked_by = proposal.blocked_by
+        if not event.blocked_by:
+            binding = _binding(actor, draft, event.source.channel_id)
+            if binding is not None and (denied := can_write(binding)):
+                event.blocked_by = event.block_reason = denied
+        event.status = (
+            pb.EVENT_STATUS_BLOCKED if event.blocked_by else pb.EVENT_STATUS_DELIVERED
+        )
+        if event.blocked_by and not event.block_reason:
+            event.block_reason = event.blocked_by
+        return event
+
+    # -------------------------------------------------------------- commit
+
+    def _fill(
+        self,
+        actor: RoomActor,
+        draft: Draft,
+        proposal: Proposal,
+        admission: Admission,
+        verdict: Verdict | None,
+    ) -> None:
+        """Put everything that belongs together into the draft."""
+        event = admission.event
+        assert event is not None
+        draft.add_event(event)
+        if event.idempotency_key:
+            draft.writes.keys.append(
+                KeyRecord(
+                    f"room:{actor.room_id}",
+                    event.idempotency_key,
+                    proposal.fingerprint,
+                    event.event_id.encode(),
+                    draft.now + self._.options.key_retention_seconds,
+                )
+            )
+        if not event.blocked_by:
+            resume_on_activity(draft)
+            self._plan(actor, draft, event, proposal.only_targets, admission)
+        draft.writes.removed_queued.extend(proposal.releases)
+        tasks, observations = list(proposal.tasks), list(proposal.observations)
+        if verdict is not None:
+            tasks += verdict.tasks
+            observations += verdict.observations
+            for injected in verdict.injected:
+                extra = self._injected(actor, event, injected)
+                draft.add_event(extra)
+                self._plan(actor, draft, extra, injected.target_channel_ids, admission)
+        if tasks or observations:
+            self._.notes.keep(draft, tasks, observations, event)
+
+    def _injected(
+        self, actor: RoomActor, cause: pb.RoomEvent, injected: pb.InjectedEvent
+    ) -> pb.RoomEvent:
+        event = pb.RoomEvent()
+        event.CopyFrom(injected.event)
+        event.event_id = self._.ids.new()
+        event.ClearField("index")
+        event.ClearField("blocked_by")
+        event.ClearField("hook_trace")
+        event.type = event.type or pb.EVENT_TYPE_MESSAGE
+        event.status = pb.EVENT_STATUS_DELIVERED
+        event.chain_depth = cause.chain_depth + 1
+        event.correlation_id = event.correlation_id or cause.event_id
+        binding = actor.bindings.get(event.source.channel_id)
+        if binding is None:
+            event.source.channel_id = ""
+            event.source.channel_type = pb.CHANNEL_TYPE_SYSTEM
+        event.source.direction = pb.DIRECTION_OUTBOUND
+        return event
+
+    def _plan(
+        self,
+        actor: RoomActor,
+        draft: Draft,
+        event: pb.RoomEvent,
+        only: Sequence[str] | None,
+        admission: Admission,
+    ) -> None:
+        """Add a delivery row for every target."""
+        bindings = actor.bindings
+        if draft.writes.bindings:
+            bindings = bindings | {row.channel_id: row for row in draft.writes.bindings}
+        if not bindings:
+            return
+        channels = self._.channels
+        org = actor.org
+        if only is not None:
+            chosen = [bindings[name] for name in only if name in bindings]
+            chosen = [binding for binding in chosen if can_hear(binding)]
+        else:
+            chosen = targets(
+                event,
+                bindings.get(event.source.channel_id),
+                bindings.values(),
+                actor.round_robin,
+                echoes=lambda channel_id: channels.echoes(org, channel_id),
+                caps=lambda binding: channels.capabilities(org, binding),
+            )
+            actor.round_robin += 1
+        for binding in chosen:
+            deadline = channels.delivery_deadline_seconds(org, binding.channel_id)
+            delivery = pb.Delivery(
+                delivery_id=f"{event.event_id}:{binding.channel_id}",
+                room_id=actor.room_id,
+                channel_id=binding.channel_id,
+                event_id=event.event_id,
+                event_index=event.index,
+                result=pb.DeliveryResult(state=pb.DELIVERY_STATE_PENDING),
+                create_time=event.create_time,
+                update_time=event.create_time,
+                deadline_time=timestamp(draft.now + deadline),
+            )
+            draft.writes.deliveries.append(delivery)
+            admission.deliveries.append((delivery, event))
+
+    def _sender_of(self, draft: Draft, proposal: Proposal) -> pb.Participant | None:
+        """Make the sender of an inbound message a participant; who joined, if anybody."""
+        source = proposal.event.source
+        if proposal.join is None or not source.participant_id:
+            return None
+        return ensure_sender(draft, source.channel_id, source.participant_id)
+
+    # -------------------------------------------------------------- after the commit
+
+    def _dispatch(
+        self,
+        actor: RoomActor,
+        proposal: Proposal,
+        admission: Admission,
+        draft: Draft,
+        joined: pb.Participant | None,
+    ) -> None:
+        """Start everything that follows a commit. Waits for nothing."""
+        parts, event, cascade = self._, admission.event, proposal.cascade
+        assert event is not None
+        for delivery, subject in admission.deliveries:
+            parts.lanes.enqueue(actor, delivery, subject, cascade)
+        for committed in draft.writes.events:
+            if committed.blocked_by or committed.visibility.scope == pb.Visibility.SCOPE_INTERNAL:
+                continue
+            self.observe(actor, pb.HOOK_TRIGGER_AFTER_BROADCAST, committed, cascade)
+        if joined is not None:
+            parts.notifier.sender_joined(actor, joined, event, cascade)
+        if draft.writes.bindings:
+            parts.bindings.attached(actor, draft.writes.bindings)
+        if draft.writes.tasks:
+            parts.notes.created(actor, draft.writes.tasks)
+        if draft.writes.changed_events:
+            parts.editing.changed(actor, event, draft.writes.changed_events)
+        if event.blocked_by:
+            parts.bus.emit(
+                actor.org,
+                "event_blocked",
+                actor.room_id,
+                channel_id=event.source.channel_id,
+                event_id=event.event_id,
+                blocked_by=event.blocked_by,
+                reason=event.block_reason,
+            )
+        else:
+            parts.bus.emit(
+                actor.org,
+                "event_processed",
+                actor.room_id,
+                channel_id=event.source.channel_id,
+                event_id=event.event_id,
+            )
+
+    async def keep_notes(
+        self,
+        actor: RoomActor,
+        tasks: Sequence[pb.Task],
+        observations: Sequence[pb.Observation],
+        channel_id: str,
+    ) -> None:
+        """Store tasks and observations that came without an event."""
+        async with actor.lock:
+            draft = Draft(actor, self._.clock)
+            self._.notes.keep(draft, tasks, observations, channel_id=channel_id)
+            await draft.commit()
+        self._.notes.created(actor, draft.writes.tasks)
+
+    def observe(
+        self, actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent, cascade: Cascade
+    ) -> None:
+        """Tell observers about an event; the cascade ends no sooner than they do."""
+        if not self._.hooks.wants(actor.org, trigger, actor.room_id):
+            return
+        told = self._.hooks.observe(event_call(actor, trigger, event))
+        if told is not None:
+            cascade.begin()
+            told.add_done_callback(
+                lambda future: self._.notifier.observed(actor, future, cascade.end)
+            )
+
+
+def event_call(actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent) -> HookCall:
+    """One call of a trigger whose payload is an event."""
+    source = event.source
+    return HookCall(
+        actor.org,
+        trigger,
+        pb.HookPayload(event=event),
+        Subject(
+            actor.room_id, source.channel_id, source.channel_type, source.direction, event.type
+        ),
+        actor.labels(),
+        actor.context,
+    )
+
+
+def body_fingerprint(*parts: bytes | str) -> bytes:
+    """Fingerprint of a request's body, from the pieces that make it the same message."""
+    return fingerprint(
+        b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    )
+
+
+def _binding(actor: RoomActor, draft: Draft, channel_id: str) -> pb.Binding | None:
+    binding = actor.bindings.get(channel_id)
+    if binding is None:
+        binding = next((row for row in draft.writes.bindings if row.channel_id == channel_id), None)
+    return binding
+
+
+_ENDED = frozenset((pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED))

@@ -1,0 +1,277 @@
+"""Saying something of our own accord: at once, when the room is idle, or gathered.
+
+What waits is stored with its room and leaves the queue in the commit of the event that
+says it: neither lost nor said twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.keys import fingerprint
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.permissions import can_hear
+from roomd_server.core.pipeline import Admission, Pipeline, Proposal, event_call
+from roomd_server.core.ports import (
+    Caller,
+    Clock,
+    Hooks,
+    Ids,
+    KeyRecord,
+    QueuedText,
+    Store,
+    StoreConflict,
+    WriteSet,
+)
+from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.transcode import text_of
+
+IDLE_POLL_SECONDS = 0.05
+RECOVERED_ROOMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ProactiveParts:
+    """What proactive delivery is made of."""
+
+    store: Store
+    directory: RoomDirectory
+    pipeline: Pipeline
+    hooks: Hooks
+    clock: Clock
+    ids: Ids
+    options: EngineOptions
+
+
+class Proactive:
+    """Serves ``EventService.Deliver``."""
+
+    def __init__(self, parts: ProactiveParts) -> None:
+        self._ = parts
+        self._flushers: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._observers: set[asyncio.Task[None]] = set()
+
+    async def deliver(self, caller: Caller, request: pb.DeliverRequest) -> pb.DeliverResponse:
+        """Say it now, or queue it.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND, BINDING_NOT_FOUND.
+            FailedPrecondition: ROOM_CLOSED.
+            AlreadyExists: KEY_REUSED.
+        """
+        actor = await self._.directory.get(caller.org, request.room_id)
+        if actor.room.status in (pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED):
+            raise errors.FailedPrecondition(
+                pb.ERROR_REASON_ROOM_CLOSED, f"room {request.room_id!r} is closed"
+            )
+        target = self._target(actor, request.channel_id)
+        if request.idempotency_key:
+            known = await self._known(actor, request)
+            if known is not None:
+                return known
+        chosen = pb.DeliverRequest()
+        chosen.CopyFrom(request)
+        chosen.channel_id = target.channel_id
+        if request.strategy in _WAITING and (actor.generating or actor.queued):
+            response = await self._queue(actor, chosen)
+        else:
+            admission = await self._say(actor, chosen, chosen.content, ())
+            response = pb.DeliverResponse(
+                outcome=admission.outcome,
+                event=admission.event,
+                blocked_by=admission.blocked_by,
+                reason=admission.reason,
+            )
+        if request.idempotency_key:
+            await self._remember(actor, request, response)
+        return response
+
+    def _target(self, actor: RoomActor, channel_id: str) -> pb.Binding:
+        """The channel asked for, else the room's first transport channel that hears."""
+        if channel_id:
+            binding = actor.bindings.get(channel_id)
+            if binding is None:
+                raise errors.binding_not_found(actor.room_id, channel_id)
+            if binding.category == pb.CHANNEL_CATEGORY_INTELLIGENCE:
+                raise errors.invalid("channel_id", "must be a transport channel")
+            return binding
+        for binding in actor.bindings.values():
+            if binding.category == pb.CHANNEL_CATEGORY_TRANSPORT and can_hear(binding):
+                return binding
+        raise errors.NotFound(
+            pb.ERROR_REASON_BINDING_NOT_FOUND,
+            f"room {actor.room_id!r} has no transport channel; attach one first",
+        )
+
+    # -------------------------------------------------------------- keys
+
+    async def _known(
+        self, actor: RoomActor, request: pb.DeliverRequest
+    ) -> pb.DeliverResponse | None:
+        record = await self._.store.get_key(
+            actor.org, _scope(actor), request.idempotency_key, self._.clock.now()
+        )
+        if record is None:
+            return None
+        if record.fingerprint != _fingerprint(request):
+            raise errors.AlreadyExists(
+                pb.ERROR_REASON_KEY_REUSED,
+                f"key {request.idempotency_key!r} was used with another text; use a new key",
+            )
+        response = pb.DeliverResponse.FromString(record.value)
+        response.outcome = pb.OUTCOME_DUPLICATE
+        return response
+
+    async def _remember(
+        self, actor: RoomActor, request: pb.DeliverRequest, response: pb.DeliverResponse
+    ) -> None:
+        record = KeyRecord(
+            _scope(actor),
+            request.idempotency_key,
+            _fingerprint(request),
+            response.SerializeToString(),
+            self._.clock.now() + self._.options.key_retention_seconds,
+        )
+        try:
+            await self._.store.commit(WriteSet(actor.org, keys=[record]))
+        except StoreConflict:
+            return  # the same call ran twice at once; the room's own key made it one event
+
+    # -------------------------------------------------------------- saying
+
+    async def _say(
+        self,
+        actor: RoomActor,
+        request: pb.DeliverRequest,
+        content: pb.Content,
+        releases: Sequence[str],
+    ) -> Admission:
+        cascade = Cascade()
+        event = pb.RoomEvent(
+            event_id=self._.ids.new(),
+            type=pb.EVENT_TYPE_MESSAGE,
+            source=pb.EventSource(
+                channel_type=pb.CHANNEL_TYPE_SYSTEM, direction=pb.DIRECTION_OUTBOUND
+            ),
+            content=content,
+            addressed_to=pb.Addressing(),  # nobody is asked to answer
+            idempotency_key=request.idempotency_key and f"deliver:{request.idempotency_key}",
+        )
+        if request.HasField("metadata"):
+            event.metadata.CopyFrom(request.metadata)
+        proposal = Proposal(
+            event,
+            cascade,
+            fingerprint=_fingerprint(request),
+            only_targets=(request.channel_id,),
+            releases=releases,
+        )
+        if self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_DELIVER, actor.room_id):
+            verdict = await self._.hooks.decide(
+                event_call(actor, pb.HOOK_TRIGGER_BEFORE_DELIVER, event)
+            )
+            if verdict.blocked_by:
+                proposal.verdict = verdict
+            else:
+                proposal.event = verdict.payload.event
+                proposal.event.hook_trace.extend(verdict.traces)
+                proposal.tasks, proposal.observations = verdict.tasks, verdict.observations
+        admission = await self._.pipeline.enter(actor, proposal)
+        if admission.event is not None and self._.hooks.wants(
+            actor.org, pb.HOOK_TRIGGER_AFTER_DELIVER, actor.room_id
+        ):
+            task = asyncio.ensure_future(self._tell_after(actor, admission.event, cascade))
+            self._observers.add(task)
+            task.add_done_callback(self._observers.discard)
+        return admission
+
+    async def _tell_after(self, actor: RoomActor, event: pb.RoomEvent, cascade: Cascade) -> None:
+        await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
+        self._.pipeline.observe(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, event, Cascade())
+
+    # -------------------------------------------------------------- queue
+
+    async def _queue(self, actor: RoomActor, request: pb.DeliverRequest) -> pb.DeliverResponse:
+        queued = QueuedText(self._.ids.new(), request, self._.clock.now())
+        async with actor.lock:
+            draft = Draft(actor, self._.clock)
+            draft.writes.queued.append(queued)
+            await draft.commit()
+            actor.queued.append(queued)
+        self._start_flusher(actor)
+        return pb.DeliverResponse(outcome=pb.OUTCOME_HELD, queued_id=queued.queued_id)
+
+    async def recover(self) -> int:
+        """Take up rooms with queued texts after a start; how many."""
+        rooms = await self._.store.rooms_with_queued(RECOVERED_ROOMS)
+        for org, room_id in rooms:
+            actor = await self._.directory.find(org, room_id)
+            if actor is not None:
+                self._start_flusher(actor)
+        return len(rooms)
+
+    async def close(self) -> None:
+        """Stop waiting; what is queued stays stored."""
+        tasks = [*self._flushers.values(), *self._observers]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start_flusher(self, actor: RoomActor) -> None:
+        key = (actor.org, actor.room_id)
+        if key not in self._flushers:
+            actor.pins += 1
+            self._flushers[key] = asyncio.ensure_future(self._flush(key, actor))
+
+    async def _flush(self, key: tuple[str, str], actor: RoomActor) -> None:
+        """Say what is queued once the room is idle, at the latest after the wait."""
+        try:
+            while actor.queued and not actor.deleted:
+                latest = actor.queued[0].queued_time + self._.options.idle_wait_seconds
+                while actor.generating and self._.clock.now() < latest:
+                    await self._.clock.sleep(IDLE_POLL_SECONDS)
+                await self._say_next(actor)
+        finally:
+            self._flushers.pop(key, None)
+            actor.pins -= 1
+
+    async def _say_next(self, actor: RoomActor) -> None:
+        """Say the oldest text, together with its neighbours that may be gathered with it."""
+        first = actor.queued[0]
+        batch = [first]
+        if first.request.strategy == pb.DELIVER_STRATEGY_QUEUED:
+            for queued in actor.queued[1:]:
+                if (
+                    queued.request.strategy != pb.DELIVER_STRATEGY_QUEUED
+                    or queued.request.channel_id != first.request.channel_id
+                ):
+                    break
+                batch.append(queued)
+        content = first.request.content
+        if len(batch) > 1:
+            body = "\n\n".join(text_of(queued.request.content) for queued in batch)
+            content = pb.Content(text=pb.TextContent(body=body))
+        ids = [queued.queued_id for queued in batch]
+        admission = await self._say(actor, first.request, content, ids)
+        if admission.outcome in (pb.OUTCOME_REFUSED, pb.OUTCOME_DUPLICATE):
+            await actor.submit(WriteSet(actor.org, actor.room_id, removed_queued=ids))
+        del actor.queued[: len(batch)]
+
+
+def _scope(actor: RoomActor) -> str:
+    return f"rpc:Deliver:{actor.room_id}"
+
+
+def _fingerprint(request: pb.DeliverRequest) -> bytes:
+    return fingerprint(
+        request.content.SerializeToString(deterministic=True) + request.channel_id.encode()
+    )
+
+
+_WAITING = frozenset((pb.DELIVER_STRATEGY_WAIT_FOR_IDLE, pb.DELIVER_STRATEGY_QUEUED))

@@ -1,0 +1,282 @@
+"""A room's owner: its live state in memory, one lock, one way to the store.
+
+Every change of a room goes through a ``Draft`` under the room's lock: the draft collects
+what is to be written, commits it as one transaction, and only then replaces the state in
+memory. A commit that fails leaves the memory as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from roomd import v1 as pb
+from roomd_server.core.keys import KeyMemory
+from roomd_server.core.log import Position, RoomLog, shown
+from roomd_server.core.ports import (
+    Change,
+    Clock,
+    EventQuery,
+    QueuedText,
+    RoomSnapshot,
+    Store,
+    WriteSet,
+)
+from roomd_server.core.realtime import Ephemerals
+from roomd_server.core.resilience import TokenBuckets
+from roomd_server.core.times import seconds_of, timestamp
+from roomd_server.core.waiting import outlast
+
+
+class RoomActor:
+    """One live room. State is read freely and changed only by a committed ``Draft``."""
+
+    __slots__ = (
+        "_submitted",
+        "bindings",
+        "broken",
+        "buckets",
+        "deleted",
+        "ephemerals",
+        "generating",
+        "keys",
+        "lock",
+        "log",
+        "org",
+        "participants",
+        "pins",
+        "queued",
+        "room",
+        "room_id",
+        "round_robin",
+        "store",
+    )
+
+    def __init__(
+        self, org: str, snapshot: RoomSnapshot, store: Store, keys: KeyMemory, epoch: str
+    ) -> None:
+        room = snapshot.room
+        head = room.latest_index + 1 if room.HasField("latest_index") else 0
+        self.org = org
+        self.room_id = room.room_id
+        self.store = store
+        self.room = room
+        self.bindings = {binding.channel_id: binding for binding in snapshot.bindings}
+        """In the order they were attached."""
+        self.participants = {who.participant_id: who for who in snapshot.participants}
+        """In the order they joined."""
+        self.keys = keys
+        self.queued: list[QueuedText] = list(snapshot.queued)
+        self.log = RoomLog(Position(head, snapshot.next_change), snapshot.recent_events)
+        self._submitted = self.log.next
+        self.ephemerals = Ephemerals(room.room_id, epoch)
+        self.lock = asyncio.Lock()
+        self.pins = 0
+        """Lanes, subscriptions and calls that need the actor to stay in memory."""
+        self.generating = 0
+        """Answers that are being made: the room is idle at 0."""
+        self.round_robin = 0
+        self.buckets: dict[str, tuple[bytes, TokenBuckets]] = {}
+        """Channel id → (limit as serialised, its buckets), for bindings with a rate limit."""
+        self.deleted = False
+        self.broken = False
+        """A commit failed: memory and store may differ; the directory loads it anew."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody needs it in memory."""
+        return not self.pins and not self.lock.locked() and not self.log.watched
+
+    def labels(self) -> dict[str, str]:
+        """The room's labels, for hook filters."""
+        return dict(self.room.labels) if self.room.labels else _NO_LABELS
+
+    def submit(self, writes: WriteSet) -> asyncio.Future[None]:
+        """Hand writes to the store; what they add to the log appears there once durable.
+
+        Call it without awaiting between numbering and handing in: the order of calls is
+        the order of the log.
+        """
+        done = self.store.commit(writes)
+        head = self._submitted
+        self._submitted = Position(
+            head.index + len(writes.events), head.change + len(writes.changes)
+        )
+        if writes.events or writes.changes:
+            done.add_done_callback(lambda future: self._committed(future, writes))
+        return done
+
+    def _committed(self, future: asyncio.Future[None], writes: WriteSet) -> None:
+        if future.cancelled() or future.exception() is not None:
+            self.broken = True
+            return
+        # Changes of a set follow its events; see Draft.
+        for event in writes.events:
+            self.log.append_event(event)
+        for change in writes.changes:
+            self.log.append_change(change.item)
+
+    @property
+    def head(self) -> Position:
+        """Position after everything that was handed to the store, durable or not yet."""
+        return self._submitted
+
+    def number_changes(self, writes: WriteSet, items: Iterable[bytes]) -> None:
+        """Number change-log items and put them into ``writes``; submit right after."""
+        sequence = self._submitted.change + len(writes.changes)
+        after_index = self._submitted.index + len(writes.events) - 1
+        for offset, item in enumerate(items):
+            writes.changes.append(Change(sequence + offset, after_index, item))
+
+    async def context(self, wanted: pb.ContextSelection) -> pb.RoomContext:
+        """Tell a handler what it asked for (a ``ports.ContextBuilder``)."""
+        context = pb.RoomContext()
+        if wanted.room:
+            context.room.CopyFrom(self.room)
+        if wanted.bindings:
+            context.bindings.extend(self.bindings.values())
+        if wanted.participants:
+            context.participants.extend(self.participants.values())
+        if wanted.recent_events:
+            context.recent_events.extend(await self.recent_events(wanted.recent_events))
+        return context
+
+    async def recent_events(self, count: int) -> list[pb.RoomEvent]:
+        """The newest committed events, ascending; from memory when they are there."""
+        events = self.log.recent_events(count)
+        if events is None:
+            query = EventQuery(self.room_id, count, newest_first=True)
+            events = await self.store.list_events(self.org, query)
+            events.reverse()
+        return events
+
+
+class Draft:
+    """What is to be committed in one transaction; use it under the room's lock."""
+
+    __slots__ = ("_items", "_now", "_room", "actor", "writes")
+
+    def __init__(self, actor: RoomActor, clock: Clock) -> None:
+        self.actor = actor
+        self.writes = WriteSet(actor.org, actor.room_id)
+        self._now = clock.now()
+        self._room: pb.Room | None = None
+        self._items: list[bytes] = []
+
+    @property
+    def now(self) -> float:
+        """Wall time of the draft: everything in it happened at this moment."""
+        return self._now
+
+    def room(self) -> pb.Room:
+        """The room to change: a copy, written with the draft."""
+        if self._room is None:
+            self._room = pb.Room()
+            self._room.CopyFrom(self.actor.room)
+            self._room.update_time.CopyFrom(timestamp(self._now))
+        return self._room
+
+    def add_event(self, event: pb.RoomEvent, *, activity: bool = True) -> pb.RoomEvent:
+        """Give the event its index and count it; ``activity`` restarts the room's timers."""
+        room = self.room()
+        event.room_id = room.room_id
+        event.index = self.actor.head.index + len(self.writes.events)
+        if not event.HasField("create_time"):
+            event.create_time.CopyFrom(timestamp(self._now))
+        room.latest_index = event.index
+        room.event_count += 1
+        if activity:
+            room.last_activity_time.CopyFrom(timestamp(self._now))
+        self.writes.events.append(event)
+        return event
+
+    def change_event(
+        self, event: pb.RoomEvent, changed_paths: list[str], delivery: pb.Delivery | None = None
+    ) -> None:
+        """Store an event's new values and tell subscribers."""
+        self.writes.changed_events.append(event)
+        self._items.append(event_changed(event, changed_paths, delivery))
+
+    def put_binding(self, binding: pb.Binding, change: str) -> None:
+        """Store a binding and tell subscribers why."""
+        self.writes.bindings.append(binding)
+        self._tell(pb.StreamItem.RoomChanged(binding=binding, change=change))
+
+    def remove_binding(self, binding: pb.Binding, change: str) -> None:
+        """Remove a binding and tell subscribers why."""
+        self.writes.removed_bindings.append(binding.channel_id)
+        self._tell(pb.StreamItem.RoomChanged(binding=binding, change=change))
+
+    def put_participant(self, participant: pb.Participant, change: str) -> None:
+        """Store a participant and tell subscribers why."""
+        self.writes.participants.append(participant)
+        self._tell(pb.StreamItem.RoomChanged(participant=participant, change=change))
+
+    def tell_room(self, change: str) -> None:
+        """Tell subscribers that the room itself changed."""
+        self._tell(pb.StreamItem.RoomChanged(room=self.room(), change=change))
+
+    def _tell(self, changed: pb.StreamItem.RoomChanged) -> None:
+        self._items.append(pb.StreamItem(room_changed=changed).SerializeToString())
+
+    async def commit(self) -> None:
+        """Write everything, then make it the room's state.
+
+        Raises:
+            Unavailable: the store did not take it; nothing changed.
+            StoreConflict: a row that had to be new exists; nothing changed.
+        """
+        actor, writes = self.actor, self.writes
+        writes.room = self._room
+        if self._room is not None:
+            writes.timer_due = timer_due(self._room)
+        actor.number_changes(writes, self._items)
+        # Once handed in it will be durable, so the memory must follow even when the caller
+        # is gone; and the next draft may not begin before, it would miss this one.
+        done = actor.submit(writes)
+        done.add_done_callback(self._apply)
+        await outlast(done)
+
+    def _apply(self, future: asyncio.Future[None]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        actor, writes = self.actor, self.writes
+        if self._room is not None:
+            actor.room = self._room
+        for binding in writes.bindings:
+            actor.bindings[binding.channel_id] = binding
+        for channel_id in writes.removed_bindings:
+            actor.bindings.pop(channel_id, None)
+        for participant in writes.participants:
+            actor.participants[participant.participant_id] = participant
+        scope = f"room:{actor.room_id}"
+        for record in writes.keys:
+            if record.scope != scope:
+                continue
+            actor.keys.add(record.key, record.fingerprint, record.value.decode())
+
+
+def timer_due(room: pb.Room) -> float | None:
+    """Wall time when the room's next timer is due; None: never."""
+    last = seconds_of(room.last_activity_time)
+    dues = []
+    if room.status in (pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED):
+        if closed_after := seconds_of(room.timers.closed_after):
+            dues.append(last + closed_after)
+        inactive_after = seconds_of(room.timers.inactive_after)
+        if inactive_after and room.status == pb.ROOM_STATUS_ACTIVE:
+            dues.append(last + inactive_after)
+    return min(dues) if dues else None
+
+
+def event_changed(
+    event: pb.RoomEvent, changed_paths: list[str], delivery: pb.Delivery | None = None
+) -> bytes:
+    """Serialise a change of a stored event for the change log."""
+    changed = pb.StreamItem.EventChanged(
+        event=shown(event), changed_paths=changed_paths, delivery=delivery
+    )
+    return pb.StreamItem(event_changed=changed).SerializeToString()
+
+
+_NO_LABELS: dict[str, str] = {}

@@ -1,0 +1,68 @@
+"""How calls get at a live room: to read it, or alone under its lock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from roomd import v1 as pb
+from roomd_server.core import errors
+from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.ports import Caller, Hooks
+from roomd_server.core.room import RoomActor
+
+
+class Rooms:
+    """Opens rooms for callers."""
+
+    def __init__(self, directory: RoomDirectory, hooks: Hooks) -> None:
+        self._directory = directory
+        self._hooks = hooks
+
+    async def read(self, caller: Caller, room_id: str) -> RoomActor:
+        """The room as it was committed last; nothing is locked.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND.
+        """
+        return await self._directory.get(caller.org, room_id)
+
+    @asynccontextmanager
+    async def hold(self, caller: Caller, room_id: str) -> AsyncIterator[RoomActor]:
+        """Hold the room's lock: no message enters and no other call changes it.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND, also when it is deleted while we wait.
+            FailedPrecondition: WOULD_DEADLOCK, when the caller is the hook that the room
+                waits for.
+        """
+        self._check_deadlock(caller, room_id)
+        async with locked(self._directory, caller.org, room_id) as actor:
+            yield actor
+
+    def _check_deadlock(self, caller: Caller, room_id: str) -> None:
+        if not caller.invocation_id:
+            return
+        if self._hooks.active_invocation_room(caller.org, caller.invocation_id) == room_id:
+            raise errors.FailedPrecondition(
+                pb.ERROR_REASON_WOULD_DEADLOCK,
+                f"room {room_id!r} waits for the hook that makes this call; "
+                "call after the hook has answered",
+                metadata={"room_id": room_id},
+            )
+
+
+@asynccontextmanager
+async def locked(directory: RoomDirectory, org: str, room_id: str) -> AsyncIterator[RoomActor]:
+    """Hold the lock of a room's present owner; it stays in memory while we wait.
+
+    Raises:
+        NotFound: ROOM_NOT_FOUND.
+    """
+    while True:
+        actor = await directory.get(org, room_id)
+        with directory.pinned(actor):
+            async with actor.lock:
+                if not actor.broken and not actor.deleted:
+                    yield actor
+                    return

@@ -1,0 +1,25 @@
+"""Free metadata (``google.protobuf.Struct``): merged key by key, read without surprises."""
+
+from __future__ import annotations
+
+from google.protobuf.struct_pb2 import Struct
+
+
+def merge(target: Struct, patch: Struct) -> None:
+    """Take over every key of ``patch``; a null removes the key."""
+    for key, value in patch.fields.items():
+        if value.WhichOneof("kind") == "null_value":
+            target.fields.pop(key, None)
+        else:
+            target.fields[key].CopyFrom(value)
+
+
+def reserved_keys(struct: Struct) -> list[str]:
+    """Keys that belong to the server: they begin with an underscore."""
+    return [key for key in struct.fields if key.startswith("_")]
+
+
+def get_str(struct: Struct, key: str) -> str:
+    """A string value; '' when it is missing or something else."""
+    value = struct.fields.get(key)
+    return value.string_value if value is not None else ""

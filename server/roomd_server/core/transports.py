@@ -1,0 +1,139 @@
+"""One attempt to bring an event to a transport channel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from roomd import v1 as pb
+from roomd_server.core import transcode
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.capabilities import recipient_key_of
+from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.lane import UNSERVED, Attempt, Job, Lane, failed
+from roomd_server.core.options import EngineOptions
+from roomd_server.core.ports import Ask, Driver, Extensions
+from roomd_server.core.room import RoomActor
+from roomd_server.core.structs import get_str
+
+NOT_THE_CHANNELS_FAULT = UNSERVED | {"no_recipient", "transcoding_failed", "rate_limited"}
+
+
+class Responses(Protocol):
+    """Takes what a channel answers."""
+
+    async def take(
+        self,
+        actor: RoomActor,
+        binding: pb.Binding,
+        event: pb.RoomEvent,
+        response: pb.Response,
+        cascade: Cascade,
+    ) -> None:
+        """Let each answer, task and observation enter the room."""
+
+
+class Transports:
+    """Makes content fit and hands it to the channel's driver (a ``lane.Sender``)."""
+
+    def __init__(
+        self,
+        channels: ChannelDirectory,
+        extensions: Extensions,
+        options: EngineOptions,
+        responses: Responses,
+    ) -> None:
+        self._channels = channels
+        self._extensions = extensions
+        self._options = options
+        self._responses = responses
+
+    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
+        """Send every part that was not sent by an earlier attempt."""
+        actor = lane.actor
+        binding = actor.bindings[lane.channel_id]
+        channel = self._channels.find(actor.org, lane.channel_id)
+        if channel is None:
+            return Attempt(failed("channel_removed", "the channel was unregistered"))
+        recipient = ""
+        if key := recipient_key_of(channel.type):
+            recipient = get_str(binding.metadata, key)
+            if not recipient:
+                return Attempt(
+                    failed("no_recipient", f"the binding's metadata has no {key}; set it")
+                )
+        parts = await self._parts(actor, channel, binding, event)
+        if not parts:
+            return Attempt(
+                failed("transcoding_failed", "the channel can show nothing of this content")
+            )
+        result = pb.DeliveryResult()
+        driver = self._channels.driver(channel)
+        for number in range(len(lane.progress) + 1, len(parts) + 1):
+            ask = Ask(
+                actor.org,
+                channel,
+                binding,
+                _with_content(event, parts[number - 1]),
+                job.delivery.delivery_id,
+                recipient,
+                number,
+                len(parts),
+                actor.context,
+            )
+            outcome = await self._send(driver, ask)
+            result = outcome.result
+            if outcome.HasField("response"):
+                await self._responses.take(actor, binding, event, outcome.response, job.cascade)
+            if result.state == pb.DELIVERY_STATE_FAILED:
+                break
+            lane.progress.append(result.provider_message_id)
+        return _summed(result, lane.progress, len(parts))
+
+    async def _parts(
+        self, actor: RoomActor, channel: pb.Channel, binding: pb.Binding, event: pb.RoomEvent
+    ) -> list[pb.Content]:
+        capabilities = self._channels.capabilities(actor.org, binding)
+        source = actor.bindings.get(event.source.channel_id)
+        replaced = await self._extensions.transcode(
+            actor.org, channel, event.content, source, binding
+        )
+        if replaced is None:
+            return transcode.fit(event.content, capabilities)
+        if not replaced.HasField("content"):
+            return []
+        return transcode.fit(replaced.content, capabilities)
+
+    async def _send(self, driver: Driver, ask: Ask) -> pb.DeliveryOutcome:
+        try:
+            async with asyncio.timeout(self._options.attempt_timeout_seconds):
+                return await driver.deliver(ask)
+        except TimeoutError:
+            return pb.DeliveryOutcome(
+                result=failed("timeout", "the channel did not answer in time", retryable=True)
+            )
+
+
+def _with_content(event: pb.RoomEvent, content: pb.Content) -> pb.RoomEvent:
+    if content is event.content:
+        return event
+    copy = pb.RoomEvent()
+    copy.CopyFrom(event)
+    copy.content.CopyFrom(content)
+    return copy
+
+
+def _summed(last: pb.DeliveryResult, sent: list[str], parts: int) -> Attempt:
+    """The result of all parts: the last one's, with every id."""
+    result = pb.DeliveryResult()
+    result.CopyFrom(last)
+    result.parts = parts
+    if parts > 1 and any(sent):
+        result.part_message_ids[:] = sent
+        result.provider_message_id = sent[0]
+    trouble = (
+        result.state == pb.DELIVERY_STATE_FAILED
+        and result.retryable
+        and result.error_code not in NOT_THE_CHANNELS_FAULT
+    )
+    return Attempt(result, breaker=trouble)

@@ -1,0 +1,1 @@
+"""The hook plane: stored hooks, worker sessions, and the calls between them."""

@@ -1,0 +1,1 @@
+"""Who may do what: credentials. No gRPC, no transport: only what a credential means."""

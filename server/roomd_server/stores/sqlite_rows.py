@@ -1,0 +1,448 @@
+"""Write sets as rows: what each part of a ``WriteSet`` writes, and in which order.
+
+No transactions here (``sqlite_writer``) and no reads beyond a room's next log position.
+
+Rows of many sets go into one statement with many VALUES. Each call into SQLite gives the
+interpreter lock away and has to wait for it again, behind a busy event loop: one call per
+row costs several times as much as one per table.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from roomd import v1 as pb
+from roomd_server.core.ports import StoreConflict, WriteSet
+from roomd_server.core.times import seconds_of
+
+Value = str | bytes | int | float | None
+Row = tuple[Value, ...]
+
+CHUNK_ROWS = (128, 32, 8, 1)
+"""Rows of one statement. Few sizes, so that the prepared statements are found again."""
+
+MAX_HEADS = 50_000
+"""Rooms whose log position is kept in memory."""
+
+
+class Insert(NamedTuple):
+    """An INSERT of any number of rows."""
+
+    head: str
+    values: str
+    """Placeholders of one row."""
+    tail: str = ""
+    conflict: str = ""
+    """What ``StoreConflict`` names when a row is refused."""
+
+
+class EachRow(NamedTuple):
+    """A statement that is run once per row: rare ones."""
+
+    sql: str
+
+
+Statement = Insert | EachRow
+
+
+def _insert(
+    table: str, columns: str, tail: str = "", *, values: str = "", conflict: str = ""
+) -> Insert:
+    values = values or f"({','.join('?' * len(columns.split(',')))})"
+    return Insert(f"INSERT INTO {table} ({columns}) VALUES ", values, tail, conflict)
+
+
+def _upsert(table: str, columns: str, key: str, changed: str, values: str = "") -> Insert:
+    setters = ", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in changed.split(","))
+    return _insert(table, columns, f" ON CONFLICT ({key}) DO UPDATE SET {setters}", values=values)
+
+
+_ROOM_COLUMNS = "org, room_id, status, last_activity, timer_due, data"
+_IN_OPEN_ROOM = (
+    "(?,?,?,?,coalesce((SELECT status IN (1, 2) FROM rooms WHERE org = ? AND room_id = ?), 0))"
+)
+_LOG = "event"
+"""A position in the log that is not the next one, or an event id that is taken."""
+
+ROOM_NEW = _insert("rooms", _ROOM_COLUMNS, conflict="room")
+ROOM_PUT = _upsert("rooms", _ROOM_COLUMNS, "org, room_id", "status, last_activity, timer_due, data")
+EVENT_NEW = _insert(
+    "events",
+    "org, room_id, idx, event_id, type, status, deleted, parent_event_id, channel_id,"
+    " participant_id, correlation_id, create_time, data",
+    conflict=_LOG,
+)
+EVENT_CHANGE = EachRow(
+    "UPDATE events SET type = ?, status = ?, deleted = ?, parent_event_id = ?, channel_id = ?,"
+    " participant_id = ?, correlation_id = ?, create_time = ?, data = ?"
+    " WHERE org = ? AND event_id = ? AND room_id = ?"
+)
+CHANGE_NEW = _insert("changes", "org, room_id, sequence, after_index, item", conflict=_LOG)
+BINDING_PUT = _upsert(
+    "bindings",
+    "org, room_id, channel_id, data, open",
+    "org, room_id, channel_id",
+    "data",
+    _IN_OPEN_ROOM,
+)
+BINDING_REMOVE = EachRow("DELETE FROM bindings WHERE org = ? AND room_id = ? AND channel_id = ?")
+PARTICIPANT_PUT = _upsert(
+    "participants",
+    "org, room_id, participant_id, data, open",
+    "org, room_id, participant_id",
+    "data",
+    _IN_OPEN_ROOM,
+)
+TASK_PUT = _upsert(
+    "tasks", "org, room_id, task_id, status, data", "org, room_id, task_id", "status, data"
+)
+OBSERVATION_PUT = _upsert(
+    "observations",
+    "org, room_id, observation_id, category, data",
+    "org, room_id, observation_id",
+    "category, data",
+)
+DELIVERY_PUT = _upsert(
+    "deliveries",
+    "org, room_id, event_index, delivery_id, channel_id, state, data",
+    "org, delivery_id",
+    "state, data",
+)
+PROVIDER_ID_PUT = _upsert(
+    "delivery_provider_ids",
+    "org, channel_id, provider_message_id, room_id, delivery_id",
+    "org, channel_id, provider_message_id",
+    "room_id, delivery_id",
+)
+# The last parameter is the time of the commit: only a key that has expired by then gives
+# way. A row that stays is missing in the count of changed rows.
+KEY_PUT = _insert(
+    "keys",
+    "org, scope, key, expires, fingerprint, value",
+    " ON CONFLICT (org, scope, key) DO UPDATE SET expires = excluded.expires,"
+    " fingerprint = excluded.fingerprint, value = excluded.value WHERE keys.expires <= ?",
+    conflict="key",
+)
+MARKER_PUT = _upsert(
+    "markers", "org, room_id, channel_id, data", "org, room_id, channel_id", "data"
+)
+QUEUED_PUT = _upsert(
+    "queued",
+    "org, room_id, queued_id, queued_time, request",
+    "org, room_id, queued_id",
+    "queued_time, request",
+)
+QUEUED_REMOVE = EachRow("DELETE FROM queued WHERE org = ? AND room_id = ? AND queued_id = ?")
+CHANNEL_PUT = _upsert("channels", "org, channel_id, data", "org, channel_id", "data")
+CHANNEL_REMOVE = EachRow("DELETE FROM channels WHERE org = ? AND channel_id = ?")
+HOOK_PUT = _upsert("hooks", "org, name, data", "org, name", "data")
+HOOK_REMOVE = EachRow("DELETE FROM hooks WHERE org = ? AND name = ?")
+
+TABLES: dict[str, tuple[Statement, ...]] = {
+    # Rooms first: bindings and participants look up whether their room is open.
+    "rooms": (ROOM_NEW, ROOM_PUT),
+    "events": (EVENT_NEW, EVENT_CHANGE),
+    "bindings": (BINDING_PUT, BINDING_REMOVE),
+    "participants": (PARTICIPANT_PUT,),
+    "tasks": (TASK_PUT,),
+    "observations": (OBSERVATION_PUT,),
+    "deliveries": (DELIVERY_PUT,),
+    "delivery_provider_ids": (PROVIDER_ID_PUT,),
+    "keys": (KEY_PUT,),
+    "markers": (MARKER_PUT,),
+    "changes": (CHANGE_NEW,),
+    "queued": (QUEUED_PUT, QUEUED_REMOVE),
+    "channels": (CHANNEL_PUT, CHANNEL_REMOVE),
+    "hooks": (HOOK_PUT, HOOK_REMOVE),
+}
+_TABLE_OF = {statement: table for table, kinds in TABLES.items() for statement in kinds}
+
+ROOM_ERASE = (
+    "DELETE FROM search WHERE rowid IN (SELECT id FROM events WHERE org = ? AND room_id = ?)",
+    "DELETE FROM search_stale WHERE id IN (SELECT id FROM events WHERE org = ? AND room_id = ?)",
+    *(
+        f"DELETE FROM {table} WHERE org = ? AND room_id = ?"
+        for table in TABLES
+        if table not in ("keys", "channels", "hooks")
+    ),
+)
+# Ids of erased events may be given again: what is above the newest that is left is not
+# indexed.
+REWIND_SEARCH = """UPDATE search_progress
+    SET indexed_id = min(indexed_id, (SELECT coalesce(max(id), 0) FROM events))"""
+
+
+class Heads:
+    """The next log position of rooms, so that no set leaves a hole behind a failed one.
+
+    ``staged`` positions belong to the open transaction and are kept or dropped with it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], tuple[int, int]] = {}
+        self.staged: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def next(self, conn: sqlite3.Connection, org: str, room_id: str) -> tuple[int, int]:
+        """Next event index and next change of a room."""
+        key = (org, room_id)
+        head = self.staged.get(key) or self._kept.get(key)
+        if head is None:
+            (head,) = conn.execute(
+                """SELECT
+                    (SELECT coalesce(max(idx), -1) + 1 FROM events
+                        WHERE org = ?1 AND room_id = ?2),
+                    (SELECT coalesce(max(sequence), -1) + 1 FROM changes
+                        WHERE org = ?1 AND room_id = ?2)""",
+                key,
+            )
+        return head
+
+    def keep(self) -> None:
+        """The transaction was committed."""
+        if len(self._kept) + len(self.staged) > MAX_HEADS:
+            self._kept.clear()
+        self._kept.update(self.staged)
+        self.staged.clear()
+
+    def forget(self) -> None:
+        """Somebody else wrote: read all positions again."""
+        self._kept.clear()
+
+
+class Rows:
+    """Rows of one transaction, collected over many sets.
+
+    Statements of different tables do not look at each other's rows, so they are run table
+    by table; those of one table run in the order of the sets. Where that would not hold,
+    what was collected is run first.
+    """
+
+    def __init__(self, conn: sqlite3.Connection, heads: Heads, now: float) -> None:
+        self._conn = conn
+        self._heads = heads
+        self._now = now
+        self._statements: dict[str, Statement] = {}
+        self._rows: dict[str, list[Row]] = {}
+        self._rooms: dict[tuple[str, str], Row] = {}
+
+    def add(self, writes: WriteSet) -> None:
+        """Take a set.
+
+        Raises:
+            StoreConflict: the set, or one before it, cannot be written.
+        """
+        org, room_id = writes.org, writes.room_id
+        if writes.events or writes.changes:
+            self._advance(writes)
+        if writes.room is not None:
+            self._put_room(writes)
+        if writes.events:
+            self._put(EVENT_NEW, (_event_row(org, room_id, event) for event in writes.events))
+        if writes.deliveries:
+            self._put_deliveries(writes)
+        if writes.keys:
+            self._put(
+                KEY_PUT,
+                ((org, k.scope, k.key, k.expires, k.fingerprint, k.value) for k in writes.keys),
+            )
+        for statement, rows in _RARE:
+            if found := rows(writes):
+                self._put(statement, found)
+        if writes.delete_room:
+            self.run()
+            self._erase_room(org, room_id)
+
+    def run(self) -> None:
+        """Write what was collected.
+
+        Raises:
+            StoreConflict: a row that had to be new exists.
+        """
+        rows_of, self._rows = self._rows, {}
+        statements, self._statements = self._statements, {}
+        rooms, self._rooms = list(self._rooms.values()), {}
+        for table in TABLES:
+            if table in rows_of:
+                self._execute(statements[table], rows_of[table])
+            if table == "rooms" and rooms:
+                self._execute(ROOM_PUT, rooms)
+
+    def _advance(self, writes: WriteSet) -> None:
+        key = (writes.org, writes.room_id)
+        index, change = self._heads.next(self._conn, *key)
+        for event in writes.events:
+            if event.index != index:
+                raise StoreConflict(_LOG)
+            index += 1
+        for entry in writes.changes:
+            if entry.sequence != change:
+                raise StoreConflict(_LOG)
+            change += 1
+        self._heads.staged[key] = (index, change)
+
+    def _put_room(self, writes: WriteSet) -> None:
+        room = writes.room
+        assert room is not None
+        row = (
+            writes.org,
+            writes.room_id,
+            room.status,
+            seconds_of(room.last_activity_time),
+            writes.timer_due,
+            room.SerializeToString(),
+        )
+        key = (writes.org, writes.room_id)
+        if not writes.create_room:
+            # Only the last state of a room in the transaction is written, after all new
+            # rooms.
+            self._rooms[key] = row
+            return
+        if key in self._rooms:
+            self.run()
+        self._put(ROOM_NEW, (row,))
+
+    def _put_deliveries(self, writes: WriteSet) -> None:
+        org, room_id = writes.org, writes.room_id
+        rows: list[Row] = []
+        provider_ids: list[Row] = []
+        for delivery in writes.deliveries:
+            key, channel_id, result = delivery.delivery_id, delivery.channel_id, delivery.result
+            rows.append(
+                (
+                    org,
+                    room_id,
+                    delivery.event_index,
+                    key,
+                    channel_id,
+                    result.state,
+                    delivery.SerializeToString(),
+                )
+            )
+            if result.provider_message_id or result.part_message_ids:
+                names = {result.provider_message_id, *result.part_message_ids} - {""}
+                provider_ids += ((org, channel_id, name, room_id, key) for name in names)
+        self._put(DELIVERY_PUT, rows)
+        if provider_ids:
+            self._put(PROVIDER_ID_PUT, provider_ids)
+
+    def _put(self, statement: Statement, rows: Iterable[Row]) -> None:
+        table = _TABLE_OF[statement]
+        collected = self._statements.get(table)
+        if collected is not None and collected is not statement:
+            self.run()
+        self._statements[table] = statement
+        self._rows.setdefault(table, []).extend(rows)
+
+    def _execute(self, statement: Statement, rows: list[Row]) -> None:
+        if isinstance(statement, EachRow):
+            self._conn.executemany(statement.sql, rows)
+            return
+        last = (self._now,) if statement is KEY_PUT else ()
+        try:
+            written = insert_rows(self._conn, statement, rows, last)
+        except sqlite3.IntegrityError as error:
+            if statement.conflict:
+                raise StoreConflict(statement.conflict) from error
+            raise
+        if statement is KEY_PUT and written < len(rows):
+            raise StoreConflict(KEY_PUT.conflict)
+
+    def _erase_room(self, org: str, room_id: str) -> None:
+        for sql in ROOM_ERASE:
+            self._conn.execute(sql, (org, room_id))
+        self._conn.execute("DELETE FROM keys WHERE org = ? AND scope = ?", (org, f"room:{room_id}"))
+        self._conn.execute(REWIND_SEARCH)
+        self._heads.staged[(org, room_id)] = (0, 0)
+
+
+def insert_rows(
+    conn: sqlite3.Connection, statement: Insert, rows: Sequence[Row], last: Row = ()
+) -> int:
+    """Insert rows in few statements; ``last`` are the parameters of the tail.
+
+    Returns how many rows were written: with ON CONFLICT, some may not.
+    """
+    written = 0
+    start = 0
+    for size in CHUNK_ROWS:
+        while len(rows) - start >= size:
+            sql = f"{statement.head}{','.join([statement.values] * size)}{statement.tail}"
+            values = [*chain.from_iterable(rows[start : start + size]), *last]
+            written += conn.execute(sql, values).rowcount
+            start += size
+    return written
+
+
+def _event_values(event: pb.RoomEvent) -> Row:
+    source = event.source
+    return (
+        event.type or pb.EVENT_TYPE_MESSAGE,
+        event.status,
+        event.HasField("delete_time"),
+        event.parent_event_id,
+        source.channel_id,
+        source.participant_id,
+        event.correlation_id,
+        seconds_of(event.create_time),
+        event.SerializeToString(),
+    )
+
+
+def _event_row(org: str, room_id: str, event: pb.RoomEvent) -> Row:
+    return (org, room_id, event.index, event.event_id, *_event_values(event))
+
+
+def _in_room(writes: WriteSet, key: str, data: bytes) -> Row:
+    return (writes.org, writes.room_id, key, data, writes.org, writes.room_id)
+
+
+# In the order in which one set is written: what is put, then what is removed.
+_RARE: tuple[tuple[Statement, Callable[[WriteSet], list[Row]]], ...] = (
+    (
+        EVENT_CHANGE,
+        lambda w: [(*_event_values(e), w.org, e.event_id, w.room_id) for e in w.changed_events],
+    ),
+    (
+        CHANGE_NEW,
+        lambda w: [(w.org, w.room_id, c.sequence, c.after_index, c.item) for c in w.changes],
+    ),
+    (
+        BINDING_PUT,
+        lambda w: [_in_room(w, b.channel_id, b.SerializeToString()) for b in w.bindings],
+    ),
+    (BINDING_REMOVE, lambda w: [(w.org, w.room_id, key) for key in w.removed_bindings]),
+    (
+        PARTICIPANT_PUT,
+        lambda w: [_in_room(w, p.participant_id, p.SerializeToString()) for p in w.participants],
+    ),
+    (
+        TASK_PUT,
+        lambda w: [(w.org, w.room_id, t.task_id, t.status, t.SerializeToString()) for t in w.tasks],
+    ),
+    (
+        OBSERVATION_PUT,
+        lambda w: [
+            (w.org, w.room_id, o.observation_id, o.category, o.SerializeToString())
+            for o in w.observations
+        ],
+    ),
+    (
+        MARKER_PUT,
+        lambda w: [(w.org, w.room_id, m.channel_id, m.SerializeToString()) for m in w.markers],
+    ),
+    (
+        QUEUED_PUT,
+        lambda w: [
+            (w.org, w.room_id, q.queued_id, q.queued_time, q.request.SerializeToString())
+            for q in w.queued
+        ],
+    ),
+    (QUEUED_REMOVE, lambda w: [(w.org, w.room_id, key) for key in w.removed_queued]),
+    (CHANNEL_PUT, lambda w: [(w.org, c.channel_id, c.SerializeToString()) for c in w.channels]),
+    (CHANNEL_REMOVE, lambda w: [(w.org, key) for key in w.removed_channels]),
+    (HOOK_PUT, lambda w: [(w.org, h.name, h.SerializeToString()) for h in w.hooks]),
+    (HOOK_REMOVE, lambda w: [(w.org, name) for name in w.removed_hooks]),
+)

@@ -1,0 +1,51 @@
+"""The real clock and real ids. Everything else gets them injected."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+
+from roomd_server.core.ports import Cancellable
+
+
+class SystemClock:
+    """The machine's clock (a ``ports.Clock``)."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the event loop."""
+        await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Cancellable:
+        """Call back once on the running event loop."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+class SortableIds:
+    """Ids of 32 hex digits: 48 bits of milliseconds, then 80 random bits that count up
+    within a millisecond, so that ids of one process sort by creation (as ULIDs do)."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self._clock = clock
+        self._last_ms = 0
+        self._tail = 0
+
+    def new(self) -> str:
+        """An id no other call returns."""
+        ms = int(self._clock.now() * 1000)
+        if ms > self._last_ms:
+            self._last_ms = ms
+            self._tail = secrets.randbits(79)
+        else:
+            # Same millisecond, or the clock went back: count on from the last id.
+            self._tail += 1 + secrets.randbits(16)
+        return f"{self._last_ms:012x}{self._tail:020x}"
