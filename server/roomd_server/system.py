@@ -32,7 +32,8 @@ class SystemClock:
 
 class SortableIds:
     """Ids of 32 hex digits: 48 bits of milliseconds, then 80 random bits that count up
-    within a millisecond, so that ids of one process sort by creation (as ULIDs do)."""
+    within a millisecond, so that ids of one process sort by creation (as ULIDs do).
+    """
 
     def __init__(self, clock: SystemClock) -> None:
         self._clock = clock

@@ -3,23 +3,263 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from roomd_server import __version__
-from roomd_server.api.admin import Admin
-from roomd_server.api.routes import routes
-from roomd_server.api.server import ApiServer
+from roomd_server.api.admin import About, Admin
+from roomd_server.api.interceptors.decode import MAX_MESSAGE_BYTES
+from roomd_server.api.interceptors.limits import Limits
+from roomd_server.api.server import ApiOptions, ApiServer, StartupError, TlsFiles
+from roomd_server.api.subscriptions import Subscriptions
+from roomd_server.api.surface import surface
+from roomd_server.api.validation import check, validate
 from roomd_server.channels.connection import ConnectionHub
+from roomd_server.channels.connection_stream import ConnectionParts, ConnectionService
 from roomd_server.channels.script import ScriptDriver
+from roomd_server.channels.signals import Signals
 from roomd_server.channels.system import SystemDriver
 from roomd_server.config import Settings
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.engine import Engine, Surroundings
+from roomd_server.core.feed import Feeds
+from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.plane import HookPlane
+from roomd_server.security.credentials import Credentials, DevKey, OpenLoopback
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.system import SortableIds, SystemClock
+
+MEMORY = "sqlite://:memory:"
+FILE_PREFIX = "sqlite:///"
+
+
+def store_path(url: str) -> str:
+    """The path that a store URL names; ``:memory:`` for the one in memory.
+
+    Raises:
+        StartupError: no URL of a store that this server knows.
+    """
+    if url == MEMORY:
+        return ":memory:"
+    if url.startswith(FILE_PREFIX) and len(url) > len(FILE_PREFIX):
+        return url[len(FILE_PREFIX) :]
+    raise StartupError(f"--store {url}: give {FILE_PREFIX}FILE or {MEMORY}")
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """The key that callers must send; without one whoever is on loopback may call."""
+    if settings.api_key is None:
+        return OpenLoopback()
+    try:
+        return DevKey(settings.api_key.get_secret_value())
+    except ValueError as error:
+        raise StartupError(f"--api-key: {error}") from None
+
+
+def unmet_promises(settings: Settings) -> list[str]:
+    """Promises that do not hold in this configuration, and why."""
+    unmet = ["P8 tenants: one key, one organization"]
+    if settings.store == MEMORY:
+        unmet.append("P1, P5, P9: the store is in memory and gone with the process")
+    return unmet
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, settings: Settings, store: SqliteStore, clock: SystemClock) -> None:
+        ids = SortableIds(clock)
+        self._settings = settings
+        self._store = store
+        self._bus = FrameworkBus(clock)
+        self._plane = HookPlane(
+            store,
+            clock,
+            ids,
+            HookOptions(chain_budget_seconds=settings.hook_budget_seconds),
+            check=check,
+        )
+        self._hub = ConnectionHub(clock, self._bus)
+        self._engine = Engine(
+            Surroundings(
+                store=store,
+                clock=clock,
+                ids=ids,
+                hooks=self._plane.runner,
+                extensions=self._plane.extensions,
+                drivers={
+                    "connection": self._hub,
+                    "worker": self._plane.remote,
+                    "script": ScriptDriver(clock),
+                    "system": SystemDriver(),
+                },
+                bus=self._bus,
+                jitter=random.random,
+            ),
+            settings.engine_options(),
+        )
+        engine = self._engine
+        self._connections = ConnectionService(
+            self._hub,
+            ConnectionParts(
+                clock=clock,
+                ids=ids,
+                channel=engine.channels.get,
+                inbound=engine.inbound.process_inbound,
+                signal=Signals(engine.directory, engine.desk),
+                rooms_of_channel=store.open_rooms_of_channel,
+                validate=validate,
+                wake=engine.lanes.wake,
+            ),
+        )
+        self._subscriptions = Subscriptions(Feeds(self._engine.directory))
+        self._join()
+        about = About(
+            version=__version__,
+            node_id=ids.new(),
+            store="sqlite-memory" if settings.store == MEMORY else "sqlite",
+            started=clock.now(),
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            unmet_promises=unmet_promises(settings),
+        )
+        self._api = self._build_api(Admin(about, self.gauges))
+        self.address = ""
+        """``host:port`` once it listens."""
+
+    def _join(self) -> None:
+        """Tie the parts that know each other only by a callable."""
+        engine, hub, plane = self._engine, self._hub, self._plane
+        hub.use(engine.directory, engine.channels)
+        engine.channels.heard_by_others = hub.heard_by_others
+        engine.channels.on_gone = hub.close_channel
+        engine.desk.add_sink(hub)
+        engine.notifier.on_found = engine.notes.found
+        plane.bind_engine(
+            room_view=engine.room_context,
+            on_fault=engine.hook_fault,
+            on_provider=engine.lanes.wake_handler,
+        )
+
+    def _build_api(self, admin: Admin) -> ApiServer:
+        engine, plane, settings = self._engine, self._plane, self._settings
+        routes = surface(
+            {
+                "RoomService": (engine.lifecycle, engine.timers, engine.roster, engine.notes),
+                "EventService": (
+                    engine.inbound,
+                    engine.proactive,
+                    engine.timeline,
+                    engine.editing,
+                    engine.lanes,
+                    engine.outcomes,
+                ),
+                "ChannelService": (engine.channels, engine.bindings, self._connections),
+                "HookService": (plane, plane.registry, plane.runner, plane.streams),
+                "RealtimeService": (engine.desk,),
+                "AdminService": (admin, self._bus),
+            },
+            self._subscriptions.routes(),
+        )
+        return ApiServer(
+            routes,
+            credentials_of(settings),
+            ApiOptions(
+                addresses=(settings.listen,),
+                tls=_tls(settings),
+                limits=Limits(max_unary_units=settings.max_in_flight),
+            ),
+            drain_hooks=(self._plane.drain, self._subscriptions.drain, self._connections.drain),
+        )
+
+    @classmethod
+    async def start(cls, settings: Settings) -> Server:
+        """Open the store, take up what was unfinished, and listen.
+
+        Raises:
+            StartupError: the configuration cannot work; the message says what to change.
+        """
+        clock = SystemClock()
+        store = await SqliteStore.open(store_path(settings.store), clock=clock)
+        try:
+            server = cls(settings, store, clock)
+            await server._plane.load()
+            await server._engine.start()
+            ports = await server._api.start()
+        except BaseException:
+            await store.close()
+            raise
+        host = settings.listen.rpartition(":")[0]
+        server.address = f"{host}:{ports[0]}"
+        return server
+
+    async def stop(self) -> None:
+        """Finish calls, drain streams, leave the rest in the store."""
+        await self._api.drain(self._settings.drain_grace_seconds)
+        await self._engine.close()
+        await self._plane.close()
+        await self._store.close()
+
+    def unmet_promises(self) -> list[str]:
+        """Promises that do not hold in this configuration, and why."""
+        return unmet_promises(self._settings)
+
+    def gauges(self) -> Mapping[str, float]:
+        """What is going on now."""
+        return {
+            **self._engine.gauges(),
+            **self._plane.gauges(),
+            "subscriptions": float(self._subscriptions.count),
+            "connections": float(self._hub.count),
+            "store_pending": float(self._store.pending),
+        }
+
+
+def _tls(settings: Settings) -> TlsFiles | None:
+    if not settings.tls_certificate:
+        return None
+    authority = Path(settings.tls_client_ca) if settings.tls_client_ca else None
+    return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), authority)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """A server inside the process of an application."""
+
+    address: str
+    key: str
+    server: Server
+
+    async def stop(self) -> None:
+        """Stop it."""
+        await self.server.stop()
+
+
+async def start_embedded(
+    path: str | None = None, options: Mapping[str, object] | None = None
+) -> EmbeddedServer:
+    """Start a server in this event loop, on loopback, with a key of its own.
+
+    Args:
+        path: A SQLite file; None: in memory.
+        options: Fields of ``Settings`` to set.
+
+    Raises:
+        StartupError: it cannot work as configured.
+    """
+    key = DevKey().key
+    settings = Settings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "store": MEMORY if path is None else f"{FILE_PREFIX}{path}",
+            "drain_grace_seconds": 2.0,
+            **(options or {}),
+            "api_key": SecretStr(key),
+        }
+    )
+    server = await Server.start(settings)
+    await asyncio.sleep(0)
+    return EmbeddedServer(server.address, key, server)

@@ -12,7 +12,7 @@ import grpc
 import psutil
 
 HERE = Path(__file__).resolve().parent
-KEY = "rd_dev_bench"
+KEY = "rd_dev_bench-0123456789abcdef"
 READY_SECONDS = 60.0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,6 +23,7 @@ from store_nouns import (
 
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
+from roomd_server.core.keys import key_hash
 from roomd_server.core.ports import (
     Change,
     DeliveryQuery,
@@ -204,6 +204,13 @@ async def test_a_room_is_created_once(store: Store) -> None:
     await store.commit(new_room())
     assert await refused(store.commit(new_room())) == "room"
     await store.commit(new_room(org="other"))
+
+
+async def test_creating_a_room_behind_one_that_stores_it_is_refused(store: Store) -> None:
+    stored = store.commit(in_room(room=room(status=pb.ROOM_STATUS_PAUSED)))
+    assert await refused(store.commit(new_room())) == "room"
+    await stored
+    assert await store.get_rooms(ORG, ["r"]) == [room(status=pb.ROOM_STATUS_PAUSED)]
 
 
 @pytest.mark.parametrize("index", [0, 1, 3, 99])
@@ -487,9 +494,7 @@ async def test_key_hashes_are_of_the_live_keys_of_the_scope(store: Store) -> Non
         )
     )
     found = await store.key_hashes(ORG, "room:r", START)
-    assert sorted(found) == sorted(
-        hashlib.blake2b(name.encode()).digest()[:8] for name in ("live", "schlüssel")
-    )
+    assert sorted(found) == sorted(key_hash(name) for name in ("live", "schlüssel"))
 
 
 async def test_purging_forgets_what_has_expired(store: Store) -> None:
@@ -562,7 +567,7 @@ async def test_of_rooms_asked_for_those_that_exist_are_given(store: Store) -> No
 async def test_open_rooms_are_found_by_channel_and_participant(store: Store) -> None:
     for number, name in enumerate("abcd"):
         made = room(name, activity=START + number)
-        parts = {
+        parts: dict[str, Any] = {
             "bindings": [binding("sms", name)] if name != "d" else [],
             "participants": [participant("p", "sms", "web", room_id=name)],
         }

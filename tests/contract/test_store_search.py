@@ -140,6 +140,10 @@ async def test_an_edited_event_is_found_by_its_new_words_only(store: Store) -> N
     await store.commit(in_room(changed_events=[event(0, "new words")]))
     assert await found(store, "old") == []
     assert await found(store, "new") == ["r-e0000"]
+    # The newest one that is in the index.
+    await store.commit(in_room(changed_events=[event(1, "another")]))
+    assert await found(store, "other") == []
+    assert await found(store, "another") == ["r-e0001"]
     # Edited before it was ever indexed.
     await store.commit(in_room(events=[event(2, "first")]))
     await store.commit(in_room(changed_events=[event(2, "second")]))
@@ -155,6 +159,15 @@ async def test_deleted_and_blocked_events_are_not_found(store: Store) -> None:
     gone.delete_time.CopyFrom(timestamp(START))
     await store.commit(in_room(changed_events=[gone]))
     assert await found(store, "secret") == ["r-e0002"]
+
+
+async def test_what_comes_after_a_deleted_room_is_found(store: Store) -> None:
+    await store.commit(new_room(events=[event(0, "first"), event(1, "second")]))
+    assert await found(store, "second") == ["r-e0001"]
+    await store.commit(in_room(delete_room=True))
+    await store.commit(new_room("s", events=[event(0, "third", "s")]))
+    assert await found(store, "third") == ["s-e0000"]
+    assert await found(store, "first") == []
 
 
 async def test_the_best_match_comes_first_with_its_words_marked(store: Store) -> None:

@@ -67,9 +67,7 @@ async def test_tasks_are_listed_in_the_order_they_were_made(s: Services) -> None
     made = [await create(s, f"t{number}") for number in range(5)]
     assert await tasks(s, page_size=2) == made
     done = pb.Task(task_id=made[1].task_id, status=pb.TASK_STATUS_COMPLETED)
-    request = pb.UpdateTaskRequest(
-        room_id="r1", task=done, update_mask=FieldMask(paths=["status"])
-    )
+    request = pb.UpdateTaskRequest(room_id="r1", task=done, update_mask=FieldMask(paths=["status"]))
     updated = (await s.notes.update_task(ME, request)).task
     assert (updated.title, updated.status) == ("t1", pb.TASK_STATUS_COMPLETED)
     assert await tasks(s, statuses=[pb.TASK_STATUS_COMPLETED]) == [updated]

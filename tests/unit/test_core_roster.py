@@ -168,9 +168,7 @@ async def test_saying_who_somebody_is(s: Services) -> None:
     await s.room()
     await add(s)
     s.hooks.listen_to_all()
-    request = pb.ResolveParticipantRequest(
-        room_id="r1", participant_id="ada", identity_id="user-7"
-    )
+    request = pb.ResolveParticipantRequest(room_id="r1", participant_id="ada", identity_id="user-7")
     first = (await s.roster.resolve_participant(ME, request)).participant
     assert first.identity_id == "user-7"
     assert first.resolved_by == "manual"

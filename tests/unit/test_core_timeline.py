@@ -48,9 +48,7 @@ def text(body: str) -> pb.Content:
 async def test_one_event_by_id_or_index(s: Services, room: RoomActor) -> None:
     await s.say(room, "zero")
     said = await s.say(room, "one")
-    by_id = await s.timeline.get_event(
-        ME, pb.GetEventRequest(room_id="r1", event_id=said.event_id)
-    )
+    by_id = await s.timeline.get_event(ME, pb.GetEventRequest(room_id="r1", event_id=said.event_id))
     by_index = await s.timeline.get_event(ME, pb.GetEventRequest(room_id="r1", index=1))
     zero = await s.timeline.get_event(ME, pb.GetEventRequest(room_id="r1", index=0))
     assert by_id.event == by_index.event == said
@@ -99,9 +97,7 @@ async def test_a_page_token_of_another_query_or_room_is_refused(
     for request in (
         pb.ListEventsRequest(room_id="r2", page_token=token),
         pb.ListEventsRequest(room_id="r1", page_token=token, newest_first=True),
-        pb.ListEventsRequest(
-            room_id="r1", page_token=token, filter=pb.EventFilter(channel_id="c")
-        ),
+        pb.ListEventsRequest(room_id="r1", page_token=token, filter=pb.EventFilter(channel_id="c")),
     ):
         with pytest.raises(errors.InvalidArgument) as caught:
             await s.timeline.list_events(ME, request)
@@ -195,7 +191,9 @@ async def test_events_are_found_by_their_words(s: Services, room: RoomActor) -> 
     assert "[quick]" in found[0].snippet
     here = pb.SearchEventsRequest(query="quick", room_id="r1")
     assert len((await s.timeline.search_events(ME, here)).hits) == 3
-    assert not (await s.timeline.search_events(STRANGER, pb.SearchEventsRequest(query="quick"))).hits
+    assert not (
+        await s.timeline.search_events(STRANGER, pb.SearchEventsRequest(query="quick"))
+    ).hits
     with pytest.raises(errors.NotFound):
         await s.timeline.search_events(STRANGER, here)
 
@@ -259,7 +257,9 @@ async def test_markers_of_an_empty_room_and_of_strangers(s: Services, room: Room
 # ------------------------------------------------------------------ editing
 
 
-async def edit(s: Services, event: pb.RoomEvent, body: str, who: str = "") -> pb.UpdateEventResponse:
+async def edit(
+    s: Services, event: pb.RoomEvent, body: str, who: str = ""
+) -> pb.UpdateEventResponse:
     request = pb.UpdateEventRequest(
         room_id="r1",
         event_id=event.event_id,

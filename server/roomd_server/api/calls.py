@@ -7,6 +7,7 @@ passes through: the caller has left or the server stops.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from roomd_server.api.interceptors.deadline import check_deadline
 from roomd_server.api.interceptors.decode import decoder
 from roomd_server.api.interceptors.errors import refuse, server_fault
 from roomd_server.api.interceptors.limits import Admission
-from roomd_server.api.interceptors.logging import log_ok, log_refused
+from roomd_server.api.interceptors.logging import log_cancelled, log_ok, log_refused
 from roomd_server.api.interceptors.request_id import REQUEST_ID_KEY, RequestIds
 from roomd_server.api.interceptors.validate import validator
 from roomd_server.api.interceptors.writes import GuardedWriter, WriteWatch
@@ -177,12 +178,16 @@ async def _serve_stream(
         writer = concerns.writes.writer(context.write)
         await writer.run(body(caller, writer))
         log_ok(method.path, caller, began)
+        return
     except RoomdError as error:
         refused = error
+    except aio.BaseError:
+        # The transport broke under a read or write: the caller has left, or the server
+        # stops. gRPC would cancel this call in a moment.
+        log_cancelled(method.path, caller, began)
+        raise asyncio.CancelledError from None
     except Exception as fault:
         refused = server_fault(method.path, request_id, fault)
-    else:
-        return
     finally:
         if admitted:
             admission.leave_stream()

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from roomd import v1 as pb
 from roomd_server.api.cursor import RoomCursors
+from roomd_server.core.feed import LogStretch
 from roomd_server.core.log import LogEntry, Position
 
 PAGE_ENTRIES = 256
@@ -28,15 +29,6 @@ _CURSOR_TAG = b"\x7a"  # StreamItem.cursor = 15, length-delimited
 _ITEMS_TAG = b"\x0a"  # SubscribeRoom(s)Response.items = 1, length-delimited
 
 EventTypes = frozenset[int]
-
-
-class LogStretch(NamedTuple):
-    """Part of a room's durable log."""
-
-    entries: Sequence[LogEntry]
-    """In order, from the position asked for; empty: nothing is there yet."""
-    oldest: Position
-    """The first position from which nothing is missing."""
 
 
 class Feed(Protocol):

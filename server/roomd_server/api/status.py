@@ -21,10 +21,11 @@ from roomd_server.core.errors import InvalidArgument, RoomdError
 DOMAIN = "roomd"
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 
+# Together, with the message once more percent-encoded, below 8 KiB.
 _MAX_MESSAGE_BYTES = 600
 _MAX_VALUE_BYTES = 256
-_MAX_METADATA_ENTRIES = 8
-_MAX_VIOLATIONS_BYTES = 2400
+_MAX_METADATA_BYTES = 1200
+_MAX_VIOLATIONS_BYTES = 1800
 
 _S = grpc.StatusCode
 STATUS_OF_REASON: dict[int, grpc.StatusCode] = {
@@ -118,8 +119,15 @@ def clip(text: str, max_bytes: int) -> str:
 
 
 def _clip_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    entries = list(metadata.items())[:_MAX_METADATA_ENTRIES]
-    return {key: clip(value, _MAX_VALUE_BYTES) for key, value in entries}
+    kept: dict[str, str] = {}
+    left_bytes = _MAX_METADATA_BYTES
+    for key, value in metadata.items():
+        clipped = clip(value, _MAX_VALUE_BYTES)
+        left_bytes -= len(key) + len(clipped.encode()) + 8
+        if left_bytes < 0:
+            break
+        kept[key] = clipped
+    return kept
 
 
 def _error_info(
@@ -133,11 +141,11 @@ def _error_info(
 
 def _bad_request(error: InvalidArgument) -> error_details_pb2.BadRequest:
     detail = error_details_pb2.BadRequest()
-    left = _MAX_VIOLATIONS_BYTES
+    left_bytes = _MAX_VIOLATIONS_BYTES
     for field, description in error.violations:
         field, description = clip(field, 200), clip(description, 200)  # noqa: PLW2901
-        left -= len(field) + len(description) + 8
-        if left < 0:
+        left_bytes -= len(field.encode()) + len(description.encode()) + 8
+        if left_bytes < 0:
             break
         detail.field_violations.add(field=field, description=description)
     return detail

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter, methodcaller
 from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -54,7 +55,7 @@ class Plan:
     def __init__(self) -> None:
         self.checks: dict[int, Check] = {}
         """By field number."""
-        self.required: list[tuple[str, Callable[[Any], bool]]] = []
+        self.required: list[tuple[str, Callable[[Any], Any]]] = []
         """Fields that must be set, and how to see it."""
         self.required_oneofs: list[str] = []
 
@@ -140,11 +141,11 @@ def _compile(descriptor: Descriptor, plan: Plan) -> None:
             plan.required_oneofs.append(oneof.name)
 
 
-def _presence(field: FieldDescriptor) -> Callable[[Any], bool]:
+def _presence(field: FieldDescriptor) -> Callable[[Any], Any]:
     name = field.name
     if field.message_type is not None and not field.is_repeated:
-        return lambda message: bool(message.HasField(name))
-    return lambda message: bool(getattr(message, name))
+        return methodcaller("HasField", name)
+    return attrgetter(name)
 
 
 def _field_check(field: FieldDescriptor, rules: pb.FieldRules) -> Check | None:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -47,7 +48,7 @@ def metadata(options: argparse.Namespace) -> tuple[tuple[str, str], ...]:
 def describe(error: grpc.aio.AioRpcError) -> str:
     """Say what went wrong, with the reason and the fields that were refused."""
     lines = [f"{error.code().name}: {error.details()}"]
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(cast("grpc.Call", error))
     for detail in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
         bad = error_details_pb2.BadRequest()

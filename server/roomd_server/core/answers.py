@@ -97,7 +97,9 @@ class Answers:
             async with asyncio.timeout(self._.options.generation_timeout_seconds):
                 await self._generate(ask, stream)
         except TimeoutError:
-            return await self._failed(stream, ResponderFailed("timeout", "too slow", retryable=True))
+            return await self._failed(
+                stream, ResponderFailed("timeout", "too slow", retryable=True)
+            )
         except ResponderFailed as error:
             return await self._failed(stream, error)
         except errors.RoomdError as error:
@@ -155,9 +157,7 @@ class Answers:
             return
         if stream.shown:
             await self._finish(stream, response)
-        await self.take(
-            stream.actor, stream.binding, stream.trigger, response, stream.cascade
-        )
+        await self.take(stream.actor, stream.binding, stream.trigger, response, stream.cascade)
 
     async def _take_delta(self, stream: Stream, delta: str) -> None:
         if not delta:
@@ -213,7 +213,7 @@ class Answers:
             stream_id=stream.stream_id,
             sequence=stream.sequence,
             trigger_event_id=stream.trigger.event_id,
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
         event = pb.EphemeralEvent(type=kind, channel_id=stream.binding.channel_id, stream=delta)
         self._.desk.publish(stream.actor, event, visible_to=stream.visibility)
@@ -264,9 +264,7 @@ class Answers:
             fault.content.system.body = error.message
             fault.content.system.code = error.code
             fault.metadata.update({"error": error.message, "error_type": error.code})
-            self._.pipeline.observe(
-                stream.actor, pb.HOOK_TRIGGER_ON_ERROR, fault, stream.cascade
-            )
+            self._.pipeline.observe(stream.actor, pb.HOOK_TRIGGER_ON_ERROR, fault, stream.cascade)
             self._.bus.emit(
                 stream.actor.org,
                 "generation_failed",
@@ -296,9 +294,7 @@ class Answers:
             depth = stamped.chain_depth >= self._.options.max_chain_depth
             await self._enter(
                 actor,
-                Proposal(
-                    stamped, cascade, blocked_by="event_chain_depth_limit" if depth else ""
-                ),
+                Proposal(stamped, cascade, blocked_by="event_chain_depth_limit" if depth else ""),
             )
         if response.tasks or response.observations:
             await self._.pipeline.keep_notes(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from roomd import v1 as pb
 from roomd_server.core import errors, paging
 from roomd_server.core.bus import FrameworkBus
-from roomd_server.core.capabilities import DEFAULTS, category_of, effective
+from roomd_server.core.capabilities import category_of, effective
 from roomd_server.core.lifecycle import check_mask, next_etag
 from roomd_server.core.once import Once
 from roomd_server.core.options import EngineOptions
@@ -178,7 +178,8 @@ class ChannelDirectory:
 
     def echoes(self, org: str, channel_id: str, event: pb.RoomEvent) -> bool:
         """Whether an event goes back to the channel it came from: when connections of it
-        other than the event's own see the room."""
+        other than the event's own see the room.
+        """
         entry = self._entry(org, channel_id)
         if entry is None or self.heard_by_others is None:
             return False
@@ -233,11 +234,11 @@ class ChannelDirectory:
             InvalidArgument: nobody here can serve it like this.
         """
         rpc, org = "RegisterChannel", caller.org
-        if first := await self._once.first(org, rpc, request.request_id, request):
-            return pb.RegisterChannelResponse.FromString(first)
         channel = self._as_stored(request.channel)
-        shelf = self._shelf(org)
-        async with shelf.lock:
+        async with self._shelf(org).lock:
+            # Under the lock: the same call may run beside this one.
+            if first := await self._once.first(org, rpc, request.request_id, request):
+                return pb.RegisterChannelResponse.FromString(first)
             known = self.find(org, channel.channel_id)
             if known is not None:
                 _check_replaceable(known, request)
@@ -322,8 +323,8 @@ class ChannelDirectory:
             changed = pb.Channel()
             changed.CopyFrom(known)
             for path in paths:
-                changed.ClearField(path)  # type: ignore[arg-type]
-                if new.HasField(path):  # type: ignore[arg-type]
+                changed.ClearField(path)
+                if new.HasField(path):
                     getattr(changed, path).CopyFrom(getattr(new, path))
             changed = self._as_stored(changed)
             self._stamp(changed, known)
@@ -375,7 +376,7 @@ class ChannelDirectory:
         channel = pb.Channel()
         channel.CopyFrom(wanted)
         for name in _SERVER_FIELDS:
-            channel.ClearField(name)  # type: ignore[arg-type]
+            channel.ClearField(name)
         channel.category = category_of(channel.type)
         if channel.implementation.WhichOneof("kind") is None:
             known = _IMPLEMENTED_BY.get(channel.type)

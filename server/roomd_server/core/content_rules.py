@@ -39,9 +39,7 @@ def _check(content: pb.Content, path: str, depth: int) -> Iterator[Violation]:
                 yield Violation(f"{path}.location.{name}", "must be a finite number")
 
 
-def _check_composite(
-    composite: pb.CompositeContent, path: str, depth: int
-) -> Iterator[Violation]:
+def _check_composite(composite: pb.CompositeContent, path: str, depth: int) -> Iterator[Violation]:
     if not 1 <= len(composite.parts) <= MAX_PARTS:
         yield Violation(f"{path}.parts", f"must have 1 to {MAX_PARTS} parts")
         return

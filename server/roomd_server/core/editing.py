@@ -6,7 +6,7 @@ the store only. ``log.shown`` strips both from everything that leaves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -63,7 +63,7 @@ class Editing:
         target = await self._store.get_event(actor.org, actor.room_id, target_id)
         if target is None or not _is_changeable(target):
             return None, "target_event_not_found"
-        refusal = _message_refusal(actor, event, target)
+        refusal = may_edit(event, target, actor.participants)
         return (None, refusal) if refusal else (target, "")
 
     def apply(self, draft: Draft, event: pb.RoomEvent, target: pb.RoomEvent) -> None:
@@ -121,7 +121,8 @@ class Editing:
                     f"event {request.event_id!r} was withdrawn; it cannot change any more",
                     metadata={"event_id": request.event_id},
                 )
-            refusal = _call_refusal(actor, target, request.participant_id)
+            asked = _asked(pb.Content(edit=pb.EditContent()), request.participant_id)
+            refusal = _call_refusal(actor, asked, target)
             if refusal:
                 return pb.UpdateEventResponse(outcome=pb.OUTCOME_REFUSED, reason=refusal)
             draft = Draft(actor, self._clock)
@@ -145,7 +146,8 @@ class Editing:
         """
         async with self._rooms.hold(caller, request.room_id) as actor:
             event = await self._target(actor, request.event_id)
-            refusal = _call_refusal(actor, event, request.participant_id)
+            asked = _asked(pb.Content(delete=pb.DeleteContent()), request.participant_id)
+            refusal = _call_refusal(actor, asked, event)
             if refusal:
                 return pb.DeleteEventResponse(outcome=pb.OUTCOME_REFUSED, reason=refusal)
             changed: list[pb.RoomEvent] = []
@@ -243,37 +245,24 @@ def _keep_previous(event: pb.RoomEvent) -> None:
     event.metadata.fields[PREVIOUS].list_value.CopyFrom(versions)
 
 
-def _message_refusal(actor: RoomActor, event: pb.RoomEvent, target: pb.RoomEvent) -> str:
-    """Why a message may not change its target; empty: it may."""
-    if event.source.channel_type == pb.CHANNEL_TYPE_SYSTEM:
-        return ""
-    claimed = _claimed_right(event.content)
-    if claimed == "system":
-        return "not_authorized"
-    author_id = event.source.participant_id
-    known = actor.participants.get(author_id)
-    return may_edit(target, known, author_id, needs="owner" if claimed == "admin" else "author")
+def _asked(content: pb.Content, participant_id: str) -> pb.RoomEvent:
+    """A call as the message that would ask for the same."""
+    return pb.RoomEvent(content=content, source=pb.EventSource(participant_id=participant_id))
 
 
-def _claimed_right(content: pb.Content) -> str:
-    """As whom a message edits or withdraws: sender, admin or system."""
-    if content.WhichOneof("kind") == "edit":
-        return content.edit.edit_source or "sender"
-    return _DELETE_RIGHTS.get(content.delete.delete_type, "sender")
-
-
-def _call_refusal(actor: RoomActor, target: pb.RoomEvent, participant_id: str) -> str:
+def _call_refusal(actor: RoomActor, asked: pb.RoomEvent, target: pb.RoomEvent) -> str:
     """Why a call may not change an event; empty: it may.
 
     Without a participant it is the application itself that asks: it may always, also in an
     ended room.
     """
+    participant_id = asked.source.participant_id
     if not participant_id:
         return ""
     if actor.room.status in ENDED:
         return "room_closed"
-    known = actor.participants.get(participant_id)
-    return participant_refusal(known) or may_edit(target, known, participant_id)
+    refusal = participant_refusal(actor.participants.get(participant_id))
+    return refusal or may_edit(asked, target, actor.participants)
 
 
 def _is_changeable(target: pb.RoomEvent) -> bool:
@@ -290,9 +279,3 @@ def _check_new_content(request: pb.UpdateEventRequest) -> None:
         raise errors.invalid("content", "must be set: the mask names it")
     if kind in ("edit", "delete"):
         raise errors.invalid("content", "must not be an edit or delete itself")
-
-
-_DELETE_RIGHTS: Mapping[int, str] = {
-    pb.DeleteContent.DELETE_TYPE_ADMIN: "admin",
-    pb.DeleteContent.DELETE_TYPE_SYSTEM: "system",
-}

@@ -23,14 +23,25 @@ from roomd_server.core.lane import LaneParts, Lanes
 from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Notifier
+from roomd_server.core.once import Once
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import Outcomes
 from roomd_server.core.pipeline import Parts, Pipeline
-from roomd_server.core.ports import Clock, Driver, Extensions, Hooks, Ids, Store
+from roomd_server.core.ports import (
+    Clock,
+    ContextBuilder,
+    Driver,
+    Extensions,
+    Hooks,
+    Ids,
+    Store,
+)
 from roomd_server.core.proactive import Proactive, ProactiveParts
 from roomd_server.core.realtime_desk import RealtimeDesk
+from roomd_server.core.rooms import Rooms
 from roomd_server.core.roster import Roster
 from roomd_server.core.timeline import Timeline
+from roomd_server.core.timers import TimerService
 from roomd_server.core.transports import Transports
 
 log = logging.getLogger(__name__)
@@ -66,14 +77,14 @@ class Engine:
         self.rooms = Rooms(self.directory, around.hooks)
         once = Once(store, clock, retention_seconds=options.key_retention_seconds)
         self.notifier = Notifier(around.hooks, around.bus, clock, ids)
-        self.channels = ChannelDirectory(store, clock, ids, around.drivers, options)
+        self.channels = ChannelDirectory(store, clock, ids, around.drivers, options, around.bus)
         self.bindings = Bindings(
-            self.directory, self.channels, self.notifier, clock, ids, options
+            store, self.rooms, self.channels, self.notifier, clock, ids, options
         )
         self.lifecycle = RoomLifecycle(
             store, self.directory, self.rooms, once, clock, ids, self.notifier
         )
-        self.timers = RoomTimers(store, self.directory, self.rooms, clock, self.notifier)
+        self.timers = TimerService(store, self.directory, self.rooms, clock, self.notifier)
         self.roster = Roster(self.rooms, self.notifier, clock, ids)
         self.notes = Notes(store, self.rooms, once, self.notifier, clock, ids)
         self.timeline = Timeline(store, self.rooms, clock)
@@ -140,9 +151,7 @@ class Engine:
         )
         self.transports = Transports(self.channels, around.extensions, options, self.answers)
         self.proactive = Proactive(
-            ProactiveParts(
-                store, self.directory, self.pipeline, around.hooks, clock, ids, options
-            )
+            ProactiveParts(store, self.directory, self.pipeline, around.hooks, clock, ids, options)
         )
         self.lanes.serve(pb.CHANNEL_CATEGORY_TRANSPORT, self.transports)
         self.lanes.serve(pb.CHANNEL_CATEGORY_INTELLIGENCE, self.answers)
@@ -153,7 +162,7 @@ class Engine:
         await self.channels.load()
         await self.lanes.recover()
         await self.proactive.recover()
-        for work in (self.lifecycle.run_timers, self.desk.run_leases, self._purge_keys):
+        for work in (self.timers.run_timers, self.desk.run_leases, self._purge_keys):
             self._background.append(asyncio.ensure_future(self._keep_running(work)))
 
     async def close(self) -> None:
@@ -176,6 +185,19 @@ class Engine:
         while True:
             await self.store.purge_keys(self._clock.now())
             await self._clock.sleep(KEY_PURGE_SECONDS)
+
+    async def room_context(self, org: str, room_id: str) -> tuple[dict[str, str], ContextBuilder]:
+        """A room's labels and context, for dry runs of hooks.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND.
+        """
+        actor = await self.directory.get(org, room_id)
+        return actor.labels(), actor.context
+
+    def hook_fault(self, kind: str, hook: pb.Hook, room_id: str, detail: str) -> None:
+        """Say that a hook did not do its work."""
+        self.bus.emit(hook.organization_id, kind, room_id, hook=hook.name, detail=detail)
 
     def gauges(self) -> dict[str, float]:
         """What is in memory now."""

@@ -168,7 +168,8 @@ class Inbound:
         self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
     ) -> RoomActor:
         """Find the message's room: named, by a worker, where the sender was last, the only
-        open room of the channel, or a new one. Never guesses between two."""
+        open room of the channel, or a new one. Never guesses between two.
+        """
         directory, org = self._.directory, caller.org
         room_id = request.room_id
         if not room_id:
@@ -199,7 +200,8 @@ class Inbound:
 
     async def _thread_root(self, actor: RoomActor, parent_event_id: str) -> str:
         """The root of the parent's thread: threads have two levels. An unknown parent makes
-        a message of its own."""
+        a message of its own.
+        """
         parent = await self._.store.get_event(actor.org, actor.room_id, parent_event_id)
         if parent is None:
             return ""

@@ -25,6 +25,7 @@ from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.ports import Caller, Clock, Store, WriteSet
 from roomd_server.core.resilience import TokenBuckets, retry_delay
 from roomd_server.core.room import RoomActor
+from roomd_server.core.rooms import locked
 from roomd_server.core.times import seconds_of, timestamp
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,13 @@ class Lanes:
             if lane_org == org and lane_channel == channel_id:
                 lane.wake.set()
 
+    def wake_handler(self, org: str, handler: str) -> None:
+        """A worker serves a channel provider now: what waits for it may go."""
+        for (lane_org, _, channel_id), lane in self._lanes.items():
+            channel = self._.channels.find(org, channel_id) if lane_org == org else None
+            if channel is not None and channel.implementation.worker.handler == handler:
+                lane.wake.set()
+
     async def recover(self) -> int:
         """Take up every unfinished row after a start; how many."""
         after: tuple[str, str, str, int] | None = None
@@ -164,8 +172,7 @@ class Lanes:
             NotFound: ROOM_NOT_FOUND, DELIVERY_NOT_FOUND.
             FailedPrecondition: WRONG_STATE, unless FAILED or EXPIRED.
         """
-        actor = await self._.directory.get(caller.org, request.room_id)
-        async with actor.lock:
+        async with locked(self._.directory, caller.org, request.room_id) as actor:
             stored = await self._.store.get_delivery(
                 caller.org, request.room_id, request.delivery_id
             )
@@ -240,9 +247,7 @@ class Lanes:
         try:
             await self._try(lane, job)
         except Exception:  # boundary: one poisoned event must not stop its lane
-            log.exception(
-                "delivery %s failed in a way nobody foresaw", job.delivery.delivery_id
-            )
+            log.exception("delivery %s failed in a way nobody foresaw", job.delivery.delivery_id)
             fault = failed("server_fault", "the server could not deliver it; see its log")
             await self._.outcomes.record(lane.actor, job.delivery, fault, job.cascade)
 
@@ -322,9 +327,7 @@ class Lanes:
         attempt = await self._senders[binding.category].attempt(lane, job, event)
         if attempt.result.state != pb.DELIVERY_STATE_FAILED:
             if breaker.success():
-                self._.bus.emit(
-                    actor.org, "circuit_breaker_closed", channel_id=lane.channel_id
-                )
+                self._.bus.emit(actor.org, "circuit_breaker_closed", channel_id=lane.channel_id)
         elif attempt.breaker and breaker.failure(self._.clock.monotonic()):
             self._.bus.emit(actor.org, "circuit_breaker_opened", channel_id=lane.channel_id)
         return attempt

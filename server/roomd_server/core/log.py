@@ -7,8 +7,8 @@ costs nothing here and falls back to the store.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from roomd import v1 as pb
@@ -41,7 +41,7 @@ class LogEntry(NamedTuple):
 class RoomLog:
     """The newest entries of one room, in commit order."""
 
-    __slots__ = ("_doorbell", "_older", "_tail", "next")
+    __slots__ = ("_bells", "_older", "_tail", "next")
 
     def __init__(self, start: Position, older: list[pb.RoomEvent]) -> None:
         self.next = start
@@ -49,7 +49,7 @@ class RoomLog:
         self._older = older
         """The newest events before ``start``, ascending: what handlers see as history."""
         self._tail: deque[LogEntry] = deque(maxlen=TAIL_ENTRIES)
-        self._doorbell: asyncio.Future[None] | None = None
+        self._bells: list[Callable[[], None]] = []
 
     def append_event(self, event: pb.RoomEvent) -> None:
         """Take a committed event; its index must be the next one."""
@@ -66,22 +66,22 @@ class RoomLog:
         self.ring()
 
     def ring(self) -> None:
-        """Wake everybody who waits."""
-        if self._doorbell is not None:
-            self._doorbell.set_result(None)
-            self._doorbell = None
+        """Tell everybody who watches that something is new."""
+        for bell in self._bells:
+            bell()
 
-    @property
-    def doorbell(self) -> asyncio.Future[None]:
-        """A future that is done when something is new. Shared: never cancel it, shield it."""
-        if self._doorbell is None:
-            self._doorbell = asyncio.get_running_loop().create_future()
-        return self._doorbell
+    def watch(self, bell: Callable[[], None]) -> None:
+        """Call ``bell`` whenever something is new; it must not wait, raise or unwatch."""
+        self._bells.append(bell)
+
+    def unwatch(self, bell: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._bells.remove(bell)
 
     @property
     def watched(self) -> bool:
-        """Whether somebody waits."""
-        return self._doorbell is not None
+        """Whether somebody watches."""
+        return bool(self._bells)
 
     def since(self, position: Position, limit: int) -> list[LogEntry] | None:
         """Entries from ``position`` on, at most ``limit``; None when they left the memory."""

@@ -66,7 +66,10 @@ class Notes:
         Raises:
             NotFound: ROOM_NOT_FOUND.
             AlreadyExists: TASK_EXISTS, KEY_REUSED.
+            InvalidArgument: no title.
         """
+        if not request.task.title:
+            raise errors.invalid("task.title", "must say what is to be done")
         first = await self._first(caller, "CreateTask", request)
         if first is not None:
             return pb.CreateTaskResponse.FromString(first)

@@ -20,6 +20,7 @@ from roomd_server.core.ports import (
     WriteSet,
 )
 from roomd_server.core.room import RoomActor, event_changed
+from roomd_server.core.rooms import locked
 from roomd_server.core.times import timestamp
 
 log = logging.getLogger(__name__)
@@ -105,10 +106,15 @@ class Outcomes:
         row.update_time.CopyFrom(timestamp(self._clock.now()))
         if cascade.deliveries is not None:
             cascade.deliveries.append(row)
-        await self._store_row(actor, row)
+        if row.result.state in GIVEN_UP and not actor.deleted:
+            async with locked(self._directory, actor.org, actor.room_id) as owner:
+                await self._store_row(owner, row)
+        else:
+            await self._store_row(actor, row)
         return row
 
     async def _store_row(self, actor: RoomActor, row: pb.Delivery) -> None:
+        """Write the row; under the room's lock when it may change the event's status."""
         given_up = row.result.state in GIVEN_UP
         writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
         event = None
@@ -117,7 +123,9 @@ class Outcomes:
             if event is not None:
                 writes.changed_events.append(event)
         if event is not None or self._is_notable(actor, row):
-            changed = pb.RoomEvent(event_id=row.event_id, room_id=row.room_id, index=row.event_index)
+            changed = pb.RoomEvent(
+                event_id=row.event_id, room_id=row.room_id, index=row.event_index
+            )
             paths = ["delivery_results"] if event is None else ["delivery_results", "status"]
             actor.number_changes(writes, [event_changed(event or changed, paths, row)])
         if actor.deleted:
@@ -140,7 +148,8 @@ class Outcomes:
 
     async def _event_with_status(self, actor: RoomActor, row: pb.Delivery) -> pb.RoomEvent | None:
         """The event with a new status: READ when somebody read it, FAILED when all targets
-        failed; None when it stays as it is."""
+        failed; None when it stays as it is.
+        """
         status = pb.EVENT_STATUS_READ
         if row.result.state in GIVEN_UP:
             query = DeliveryQuery(actor.room_id, limit=1000, event_id=row.event_id)
@@ -209,11 +218,8 @@ class Outcomes:
                 f"channel {request.channel_id!r} sent no message "
                 f"{request.provider_message_id!r}; report it again when its send has returned",
             )
-        actor = await self._directory.get(caller.org, found.room_id)
-        async with actor.lock:
-            current = await self._store.get_delivery(
-                caller.org, found.room_id, found.delivery_id
-            )
+        async with locked(self._directory, caller.org, found.room_id) as actor:
+            current = await self._store.get_delivery(caller.org, found.room_id, found.delivery_id)
             delivery = current or found
             if RANK[request.state] <= RANK[delivery.result.state]:
                 return pb.ReportDeliveryStatusResponse(delivery=delivery, changed=False)

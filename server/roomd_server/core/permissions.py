@@ -81,7 +81,7 @@ def asked(event: pb.RoomEvent, binding: pb.Binding) -> bool:
     )
 
 
-def targets(  # noqa: PLR0913 - each is a rule's input
+def targets(
     event: pb.RoomEvent,
     source_binding: pb.Binding | None,
     bindings: Iterable[pb.Binding],
@@ -125,9 +125,7 @@ def targets(  # noqa: PLR0913 - each is a rule's input
     return chosen
 
 
-def _is_addressed(
-    event: pb.RoomEvent, visibility: pb.Visibility, binding: pb.Binding
-) -> bool:
+def _is_addressed(event: pb.RoomEvent, visibility: pb.Visibility, binding: pb.Binding) -> bool:
     return binding.channel_id in event.addressed_to.channel_ids or (
         visibility.scope == Scope.SCOPE_CHANNELS and binding.channel_id in visibility.channel_ids
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -23,9 +24,9 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing
 from roomd_server.core.keys import fingerprint
 from roomd_server.core.lane import Lanes
-from roomd_server.core.lifecycle import resume_on_activity
+from roomd_server.core.lifecycle import RESUME, resume_on_activity
 from roomd_server.core.notes import Notes
-from roomd_server.core.notify import Notifier
+from roomd_server.core.notify import Arrival, Notifier
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import (
     can_hear,
@@ -44,8 +45,9 @@ from roomd_server.core.ports import (
     Subject,
     Verdict,
 )
-from roomd_server.core.roster import ensure_sender
 from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.rooms import locked
+from roomd_server.core.roster import ensure_sender
 from roomd_server.core.times import timestamp
 
 
@@ -81,6 +83,8 @@ class Admission:
     blocked_by: str = ""
     reason: str = ""
     deliveries: list[tuple[pb.Delivery, pb.RoomEvent]] = field(default_factory=list)
+    resumed: bool = False
+    """A PAUSED room became ACTIVE by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +124,8 @@ class Pipeline:
         parts = self._
         try:
             async with asyncio.timeout(parts.options.process_timeout_seconds) as timeout:
-                while True:
-                    if actor.broken or actor.deleted:
-                        actor = await parts.directory.get(actor.org, actor.room_id)
-                    async with actor.lock:
-                        if not actor.broken and not actor.deleted:
-                            return await self._admit(actor, proposal, timeout)
+                async with locked(parts.directory, actor.org, actor.room_id) as owner:
+                    return await self._admit(owner, proposal, timeout)
         except TimeoutError:
             parts.bus.emit(actor.org, "process_timeout", actor.room_id)
             raise errors.Unavailable(
@@ -202,7 +202,8 @@ class Pipeline:
         self, actor: RoomActor, proposal: Proposal, conflict: StoreConflict
     ) -> Admission:
         """A row that had to be new exists: the key was used by someone before us, or this
-        actor no longer knows its room."""
+        actor no longer knows its room.
+        """
         if conflict.what == "key":
             proposal.event.ClearField("index")
             actor.keys.add_hash(proposal.event.idempotency_key)
@@ -227,7 +228,7 @@ class Pipeline:
         if (
             proposal.join is not None
             and source.channel_id not in actor.bindings
-            and self._.bindings.auto_attach(draft, proposal.join) is None
+            and self._.bindings.auto_attach(draft, proposal.join, source.participant_id) is None
         ):
             return "channel_detached"
         return ""
@@ -265,16 +266,14 @@ class Pipeline:
             event.hook_trace.extend(verdict.traces)
             event.blocked_by, event.block_reason = verdict.blocked_by, verdict.reason
             if verdict.metadata:
-                event.metadata.update({"_hooks": verdict.metadata})
+                event.metadata.update({"_hooks": cast("dict[str, Any]", verdict.metadata)})
         if proposal.blocked_by:
             event.blocked_by = proposal.blocked_by
         if not event.blocked_by:
             binding = _binding(actor, draft, event.source.channel_id)
             if binding is not None and (denied := can_write(binding)):
                 event.blocked_by = event.block_reason = denied
-        event.status = (
-            pb.EVENT_STATUS_BLOCKED if event.blocked_by else pb.EVENT_STATUS_DELIVERED
-        )
+        event.status = pb.EVENT_STATUS_BLOCKED if event.blocked_by else pb.EVENT_STATUS_DELIVERED
         if event.blocked_by and not event.block_reason:
             event.block_reason = event.blocked_by
         return event
@@ -304,7 +303,7 @@ class Pipeline:
                 )
             )
         if not event.blocked_by:
-            resume_on_activity(draft)
+            admission.resumed = resume_on_activity(draft)
             self._plan(actor, draft, event, proposal.only_targets, admission)
         draft.writes.removed_queued.extend(proposal.releases)
         tasks, observations = list(proposal.tasks), list(proposal.observations)
@@ -363,7 +362,7 @@ class Pipeline:
                 bindings.get(event.source.channel_id),
                 bindings.values(),
                 actor.round_robin,
-                echoes=lambda channel_id: channels.echoes(org, channel_id),
+                echoes=lambda channel_id: channels.echoes(org, channel_id, event),
                 caps=lambda binding: channels.capabilities(org, binding),
             )
             actor.round_robin += 1
@@ -383,8 +382,8 @@ class Pipeline:
             draft.writes.deliveries.append(delivery)
             admission.deliveries.append((delivery, event))
 
-    def _sender_of(self, draft: Draft, proposal: Proposal) -> pb.Participant | None:
-        """Make the sender of an inbound message a participant; who joined, if anybody."""
+    def _sender_of(self, draft: Draft, proposal: Proposal) -> Arrival | None:
+        """Make the sender of an inbound message a participant; who arrived, if anybody."""
         source = proposal.event.source
         if proposal.join is None or not source.participant_id:
             return None
@@ -398,7 +397,7 @@ class Pipeline:
         proposal: Proposal,
         admission: Admission,
         draft: Draft,
-        joined: pb.Participant | None,
+        joined: Arrival | None,
     ) -> None:
         """Start everything that follows a commit. Waits for nothing."""
         parts, event, cascade = self._, admission.event, proposal.cascade
@@ -409,6 +408,8 @@ class Pipeline:
             if committed.blocked_by or committed.visibility.scope == pb.Visibility.SCOPE_INTERNAL:
                 continue
             self.observe(actor, pb.HOOK_TRIGGER_AFTER_BROADCAST, committed, cascade)
+        if admission.resumed:
+            parts.notifier.lifecycle(actor, RESUME.trigger, RESUME.code)
         if joined is not None:
             parts.notifier.sender_joined(actor, joined, event, cascade)
         if draft.writes.bindings:
@@ -444,11 +445,11 @@ class Pipeline:
         channel_id: str,
     ) -> None:
         """Store tasks and observations that came without an event."""
-        async with actor.lock:
-            draft = Draft(actor, self._.clock)
+        async with locked(self._.directory, actor.org, actor.room_id) as owner:
+            draft = Draft(owner, self._.clock)
             self._.notes.keep(draft, tasks, observations, channel_id=channel_id)
             await draft.commit()
-        self._.notes.created(actor, draft.writes.tasks)
+        self._.notes.created(owner, draft.writes.tasks)
 
     def observe(
         self, actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent, cascade: Cascade

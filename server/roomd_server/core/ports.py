@@ -110,7 +110,8 @@ class WriteSet:
     timer_due: float | None = None
     """Wall time when the room's next timer is due; stored whenever ``room`` is set."""
     events: list[pb.RoomEvent] = field(default_factory=list)
-    """New events. An index or id that is taken is ``StoreConflict('event')``."""
+    """New events. An index that is not the room's next one, or an id that is taken, is
+    ``StoreConflict('event')``: a set behind a failed one leaves no hole."""
     changed_events: list[pb.RoomEvent] = field(default_factory=list)
     """Stored events with new values (edit, delete, status)."""
     bindings: list[pb.Binding] = field(default_factory=list)
@@ -125,6 +126,7 @@ class WriteSet:
     """A live key that exists is ``StoreConflict('key')``."""
     markers: list[pb.ReadMarker] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    """A sequence that is not the room's next one is ``StoreConflict('event')``."""
     queued: list[QueuedText] = field(default_factory=list)
     removed_queued: list[str] = field(default_factory=list)
     delete_room: bool = False
@@ -223,7 +225,7 @@ class Store(Protocol):
         """Read a room for its owner; ``recent_events`` ≤ 32, ``recent_keys`` ≤ 512."""
 
     async def key_hashes(self, org: str, scope: str, now: float) -> list[bytes]:
-        """Live keys of a scope, each as its first 8 bytes of BLAKE2b."""
+        """Live keys of a scope, each as its ``core.keys.key_hash``."""
 
     async def get_key(self, org: str, scope: str, key: str, now: float) -> KeyRecord | None:
         """A live key."""
@@ -240,7 +242,8 @@ class Store(Protocol):
         self, org: str, channel_id: str, participant_id: str, limit: int
     ) -> list[str]:
         """ACTIVE or PAUSED rooms with this participant and channel attached, newest
-        activity first."""
+        activity first.
+        """
 
     async def open_rooms_of_channel(self, org: str, channel_id: str, limit: int) -> list[str]:
         """ACTIVE or PAUSED rooms with this channel attached, newest activity first."""
@@ -273,7 +276,8 @@ class Store(Protocol):
         self, org: str, query: str, room_id: str, offset: int, limit: int
     ) -> list[tuple[pb.RoomEvent, str]]:
         """Events whose text matches, best first, with a snippet ``…[word]…``. Deleted and
-        blocked ones are left out. A query that cannot be parsed finds its words."""
+        blocked ones are left out. A query that cannot be parsed finds its words.
+        """
 
     async def thread_summaries(
         self, org: str, room_id: str, after: str, limit: int
@@ -313,13 +317,14 @@ class Store(Protocol):
         """The delivery with this provider id, or one of whose parts has it."""
 
     async def list_deliveries(self, org: str, query: DeliveryQuery) -> list[pb.Delivery]:
-        """Deliveries, newest first."""
+        """Deliveries, newest event first, then by id descending."""
 
     async def unfinished_deliveries(
         self, after: tuple[str, str, str, int] | None, limit: int
     ) -> list[tuple[str, pb.Delivery]]:
         """(org, delivery) of all PENDING and SENDING rows, ordered by (org, room, channel,
-        event index); for recovery."""
+        event index); for recovery.
+        """
 
     async def unfinished_of_lane(
         self, org: str, room_id: str, channel_id: str, after_index: int, limit: int
@@ -413,7 +418,8 @@ class Hooks(Protocol):
 
     def observe(self, call: HookCall) -> asyncio.Future[ObserverResult] | None:
         """Tell the OBSERVE hooks that match; None when there are none. The future is done
-        when all have answered or timed out; it never raises."""
+        when all have answered or timed out; it never raises.
+        """
 
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         """Room whose lock the invocation holds up, when it is a DECIDE or VALIDATE one in flight."""
@@ -439,7 +445,8 @@ class Driver(Protocol):
 
     async def deliver(self, ask: Ask) -> pb.DeliveryOutcome:
         """Bring the event to the recipient. Provider trouble is a FAILED result with
-        ``retryable``, never an exception; the caller's deadline cancels."""
+        ``retryable``, never an exception; the caller's deadline cancels.
+        """
 
     def respond(self, ask: Ask) -> AsyncIterator[str | pb.Response]:
         """Answer the event (intelligence channels): text deltas as they come, at most one

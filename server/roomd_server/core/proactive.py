@@ -30,6 +30,7 @@ from roomd_server.core.ports import (
     WriteSet,
 )
 from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.rooms import locked
 from roomd_server.core.transcode import text_of
 
 IDLE_POLL_SECONDS = 0.05
@@ -199,12 +200,12 @@ class Proactive:
 
     async def _queue(self, actor: RoomActor, request: pb.DeliverRequest) -> pb.DeliverResponse:
         queued = QueuedText(self._.ids.new(), request, self._.clock.now())
-        async with actor.lock:
-            draft = Draft(actor, self._.clock)
+        async with locked(self._.directory, actor.org, actor.room_id) as owner:
+            draft = Draft(owner, self._.clock)
             draft.writes.queued.append(queued)
             await draft.commit()
-            actor.queued.append(queued)
-        self._start_flusher(actor)
+            owner.queued.append(queued)
+        self._start_flusher(owner)
         return pb.DeliverResponse(outcome=pb.OUTCOME_HELD, queued_id=queued.queued_id)
 
     async def recover(self) -> int:

@@ -279,28 +279,35 @@ class RealtimeDesk:
             InvalidArgument: a STREAM type; presence of nobody.
             ResourceExhausted: QUOTA.
         """
-        if request.type in SERVER_TYPES:
-            raise errors.invalid("type", "STREAM types are published by the server only")
-        presence = PRESENCE_OF.get(request.type)
-        if presence is not None and not request.user_id:
-            raise errors.invalid("user_id", "must be set for presence")
-        actor = await self._directory.get(caller.org, request.room_id)
         data = request.data if request.HasField("data") else None
-        if presence is not None:
-            event = self.set_presence(
-                actor, request.user_id, presence, data=data, channel_id=request.channel_id
-            )
-        else:
-            event = self.publish(
-                actor,
-                pb.EphemeralEvent(
-                    type=request.type,
-                    user_id=request.user_id,
-                    channel_id=request.channel_id,
-                    data=data,
-                ),
-            )
-        return pb.PublishEphemeralResponse(event=event)
+        event = pb.EphemeralEvent(
+            type=request.type, user_id=request.user_id, channel_id=request.channel_id, data=data
+        )
+        published = await self.signal(caller, request.room_id, event)
+        return pb.PublishEphemeralResponse(event=published)
+
+    async def signal(
+        self, caller: Caller, room_id: str, event: pb.EphemeralEvent
+    ) -> pb.EphemeralEvent:
+        """Publish what a caller or connection says; taken over.
+
+        Raises:
+            NotFound: ROOM_NOT_FOUND.
+            InvalidArgument: a STREAM type; presence of nobody.
+            ResourceExhausted: QUOTA.
+        """
+        if event.type in SERVER_TYPES:
+            raise errors.invalid("type", "STREAM types are published by the server only")
+        presence = PRESENCE_OF.get(event.type)
+        if presence is not None and not event.user_id:
+            raise errors.invalid("user_id", "must be set for presence")
+        actor = await self._directory.get(caller.org, room_id)
+        if presence is None:
+            return self.publish(actor, event)
+        data = event.data if event.HasField("data") else None
+        return self.set_presence(
+            actor, event.user_id, presence, data=data, channel_id=event.channel_id
+        )
 
     async def list_presence(
         self, caller: Caller, request: pb.ListPresenceRequest

@@ -52,7 +52,7 @@ class TokenBuckets:
         self._buckets = [
             _Bucket(getattr(limit, name) / seconds, getattr(limit, name), now)
             for name, seconds in windows
-            if limit.HasField(name)  # type: ignore[arg-type]
+            if limit.HasField(name)
         ]
 
     def delay(self, now: float) -> float:

@@ -109,6 +109,7 @@ class RoomActor:
     def _committed(self, future: asyncio.Future[None], writes: WriteSet) -> None:
         if future.cancelled() or future.exception() is not None:
             self.broken = True
+            self.log.ring()
             return
         # Changes of a set follow its events; see Draft.
         for event in writes.events:
@@ -154,7 +155,7 @@ class RoomActor:
 class Draft:
     """What is to be committed in one transaction; use it under the room's lock."""
 
-    __slots__ = ("_items", "_now", "_room", "actor", "writes")
+    __slots__ = ("_applied", "_items", "_now", "_room", "actor", "writes")
 
     def __init__(self, actor: RoomActor, clock: Clock) -> None:
         self.actor = actor
@@ -162,6 +163,7 @@ class Draft:
         self._now = clock.now()
         self._room: pb.Room | None = None
         self._items: list[bytes] = []
+        self._applied = False
 
     @property
     def now(self) -> float:
@@ -235,11 +237,17 @@ class Draft:
         # is gone; and the next draft may not begin before, it would miss this one.
         done = actor.submit(writes)
         done.add_done_callback(self._apply)
-        await outlast(done)
+        try:
+            await outlast(done)
+        finally:
+            self._apply(done)  # a cancellation may arrive before the callbacks of ``done``
 
     def _apply(self, future: asyncio.Future[None]) -> None:
+        if self._applied or not future.done():
+            return
         if future.cancelled() or future.exception() is not None:
             return
+        self._applied = True
         actor, writes = self.actor, self.writes
         if self._room is not None:
             actor.room = self._room

@@ -57,7 +57,8 @@ def fit(content: pb.Content, target: pb.Capabilities) -> list[pb.Content]:
 
 def split_text(text: str, max_length: int) -> list[str]:
     """Cut text at sentence ends, else at word ends, else anywhere; each part is at most
-    ``max_length`` long. Only white space at the cuts is dropped."""
+    ``max_length`` long. Only white space at the cuts is dropped.
+    """
     parts = []
     rest = text
     while len(rest) > max_length:
@@ -234,7 +235,7 @@ def _within(content: pb.Content, target: pb.Capabilities) -> bool:
         ("audio", target.max_audio_duration),
         ("video", target.max_video_duration),
     ):
-        if content.HasField(name):  # type: ignore[arg-type]
+        if content.HasField(name):
             clip = getattr(content, name)
             longest = seconds_of(limit)
             if longest and seconds_of(clip.duration) > longest:

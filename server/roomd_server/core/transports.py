@@ -7,8 +7,8 @@ from typing import Protocol
 
 from roomd import v1 as pb
 from roomd_server.core import transcode
-from roomd_server.core.cascade import Cascade
 from roomd_server.core.capabilities import recipient_key_of
+from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.lane import UNSERVED, Attempt, Job, Lane, failed
 from roomd_server.core.options import EngineOptions

@@ -66,9 +66,7 @@ TRIGGERS: Mapping[int, Trigger] = {
 """A row for every trigger of the proto."""
 
 
-def apply_mask(
-    trigger: int, payload: pb.HookPayload, modify: pb.Modify
-) -> pb.HookPayload:
+def apply_mask(trigger: int, payload: pb.HookPayload, modify: pb.Modify) -> pb.HookPayload:
     """The payload with the masked paths taken from a modify; an empty mask takes all
     mutable ones.
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 
 from roomd import v1 as pb
+from roomd_server.hooks.invocation import Outcome
 
 
 class ChunkBuffer:
@@ -56,7 +57,7 @@ class ChunkBuffer:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    async def next(self, ended: asyncio.Future[object]) -> str | None:
+    async def next(self, ended: asyncio.Future[Outcome]) -> str | None:
         """The next delta; None when there is none left and ``ended`` is done.
 
         ``wake`` must be called when ``ended`` becomes done.

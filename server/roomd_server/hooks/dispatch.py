@@ -245,8 +245,7 @@ class Dispatcher:
             return invocation
         latest = invocation.began + invocation.longest_seconds
         wanted = min(self._clock.monotonic() + seconds, latest)
-        if wanted > invocation.deadline:
-            invocation.deadline = wanted
+        invocation.deadline = max(invocation.deadline, wanted)
         return 0
 
     def cancel(self, invocation: Invocation, reason: pb.Cancel.Reason) -> None:

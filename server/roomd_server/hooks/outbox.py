@@ -125,7 +125,7 @@ class Outbox:
         now = self._clock.monotonic()
         inline = self._options.inline_payload_bytes
         left = self._options.batch_bytes
-        taken = []
+        taken: list[str] = []
         for invocation in self._due.values():
             size = invocation.size if invocation.size <= inline else 0
             if taken and size > left:

@@ -52,7 +52,8 @@ class Group:
 
     def pick(self, invocation: Invocation) -> Attachment | None:
         """The least loaded member with room; among equals the one that worked last longest
-        ago."""
+        ago.
+        """
         best: Attachment | None = None
         best_load = 0
         for one in self.members:
@@ -83,9 +84,9 @@ class Seat:
         "org",
         "outbox",
         "past",
-        "replying",
         "reply_bytes",
         "reply_window",
+        "replying",
         "sdk",
         "session_id",
         "state",

@@ -6,7 +6,6 @@ together. Reads across rooms and of the organization are in ``sqlite_directory``
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from roomd import v1 as pb
+from roomd_server.core.keys import key_hash
 from roomd_server.core.ports import (
     Change,
     DeliveryQuery,
@@ -113,7 +113,7 @@ def key_hashes(conn: sqlite3.Connection, org: str, scope: str, now: float) -> li
     rows = conn.execute(
         "SELECT key FROM keys WHERE org = ? AND scope = ? AND expires > ?", (org, scope, now)
     )
-    return [hashlib.blake2b(key.encode()).digest()[:8] for (key,) in rows]
+    return [key_hash(key) for (key,) in rows.fetchall()]
 
 
 def get_key(

@@ -12,7 +12,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from roomd import v1 as pb
 from roomd_server.core.ports import StoreConflict, WriteSet
@@ -248,9 +249,11 @@ class Rows:
                 KEY_PUT,
                 ((org, k.scope, k.key, k.expires, k.fingerprint, k.value) for k in writes.keys),
             )
-        for statement, rows in _RARE:
-            if found := rows(writes):
-                self._put(statement, found)
+        lists = _rare_lists(writes)
+        if any(lists):
+            for (_, statement, row), items in zip(RARE, lists, strict=True):
+                if items:
+                    self._put(statement, [row(writes, item) for item in items])
         if writes.delete_room:
             self.run()
             self._erase_room(org, room_id)
@@ -399,50 +402,56 @@ def _in_room(writes: WriteSet, key: str, data: bytes) -> Row:
     return (writes.org, writes.room_id, key, data, writes.org, writes.room_id)
 
 
+# What most messages do not have: the list of a set, what writes it, and the row of an item.
 # In the order in which one set is written: what is put, then what is removed.
-_RARE: tuple[tuple[Statement, Callable[[WriteSet], list[Row]]], ...] = (
+RARE: tuple[tuple[str, Statement, Callable[[WriteSet, Any], Row]], ...] = (
     (
+        "changed_events",
         EVENT_CHANGE,
-        lambda w: [(*_event_values(e), w.org, e.event_id, w.room_id) for e in w.changed_events],
+        lambda w, e: (*_event_values(e), w.org, e.event_id, w.room_id),
     ),
     (
+        "changes",
         CHANGE_NEW,
-        lambda w: [(w.org, w.room_id, c.sequence, c.after_index, c.item) for c in w.changes],
+        lambda w, c: (w.org, w.room_id, c.sequence, c.after_index, c.item),
     ),
+    ("bindings", BINDING_PUT, lambda w, b: _in_room(w, b.channel_id, b.SerializeToString())),
+    ("removed_bindings", BINDING_REMOVE, lambda w, key: (w.org, w.room_id, key)),
     (
-        BINDING_PUT,
-        lambda w: [_in_room(w, b.channel_id, b.SerializeToString()) for b in w.bindings],
-    ),
-    (BINDING_REMOVE, lambda w: [(w.org, w.room_id, key) for key in w.removed_bindings]),
-    (
+        "participants",
         PARTICIPANT_PUT,
-        lambda w: [_in_room(w, p.participant_id, p.SerializeToString()) for p in w.participants],
+        lambda w, p: _in_room(w, p.participant_id, p.SerializeToString()),
     ),
     (
+        "tasks",
         TASK_PUT,
-        lambda w: [(w.org, w.room_id, t.task_id, t.status, t.SerializeToString()) for t in w.tasks],
+        lambda w, t: (w.org, w.room_id, t.task_id, t.status, t.SerializeToString()),
     ),
     (
+        "observations",
         OBSERVATION_PUT,
-        lambda w: [
-            (w.org, w.room_id, o.observation_id, o.category, o.SerializeToString())
-            for o in w.observations
-        ],
+        lambda w, o: (w.org, w.room_id, o.observation_id, o.category, o.SerializeToString()),
     ),
     (
+        "markers",
         MARKER_PUT,
-        lambda w: [(w.org, w.room_id, m.channel_id, m.SerializeToString()) for m in w.markers],
+        lambda w, m: (w.org, w.room_id, m.channel_id, m.SerializeToString()),
     ),
     (
+        "queued",
         QUEUED_PUT,
-        lambda w: [
-            (w.org, w.room_id, q.queued_id, q.queued_time, q.request.SerializeToString())
-            for q in w.queued
-        ],
+        lambda w, q: (
+            w.org,
+            w.room_id,
+            q.queued_id,
+            q.queued_time,
+            q.request.SerializeToString(),
+        ),
     ),
-    (QUEUED_REMOVE, lambda w: [(w.org, w.room_id, key) for key in w.removed_queued]),
-    (CHANNEL_PUT, lambda w: [(w.org, c.channel_id, c.SerializeToString()) for c in w.channels]),
-    (CHANNEL_REMOVE, lambda w: [(w.org, key) for key in w.removed_channels]),
-    (HOOK_PUT, lambda w: [(w.org, h.name, h.SerializeToString()) for h in w.hooks]),
-    (HOOK_REMOVE, lambda w: [(w.org, name) for name in w.removed_hooks]),
+    ("removed_queued", QUEUED_REMOVE, lambda w, key: (w.org, w.room_id, key)),
+    ("channels", CHANNEL_PUT, lambda w, c: (w.org, c.channel_id, c.SerializeToString())),
+    ("removed_channels", CHANNEL_REMOVE, lambda w, key: (w.org, key)),
+    ("hooks", HOOK_PUT, lambda w, h: (w.org, h.name, h.SerializeToString())),
+    ("removed_hooks", HOOK_REMOVE, lambda w, name: (w.org, name)),
 )
+_rare_lists = attrgetter(*(name for name, _, _ in RARE))

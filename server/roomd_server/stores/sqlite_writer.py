@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -107,9 +108,10 @@ class SqliteWriter:
         self._clock = clock
         self._loop = loop
         self._wake = threading.Condition()
-        self._commits: list[_Pending] = []
-        self._jobs: list[_Job] = []
+        self._commits: deque[_Pending] = deque()
+        self._jobs: deque[_Job] = deque()
         self._in_flight = 0
+        self._ringing = False
         self._closing = False
         self._failing = False
         self._heads = Heads()
@@ -147,9 +149,12 @@ class SqliteWriter:
                 )
             )
         else:
-            with self._wake:
-                self._commits.append(_Pending(writes, done))
-                self._wake.notify()
+            self._commits.append(_Pending(writes, done))
+            if not self._ringing:
+                # Not at once: everything that is handed in before the loop comes round
+                # shares the transaction, and the threads do not fight over the interpreter.
+                self._ringing = True
+                self._loop.call_soon(self._ring)
         return done
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -163,9 +168,8 @@ class SqliteWriter:
         if self._closing:
             done.set_exception(_closed())
         else:
-            with self._wake:
-                self._jobs.append(_Job(work, done))
-                self._wake.notify()
+            self._jobs.append(_Job(work, done))
+            self._ring()
         return done
 
     async def close(self) -> None:
@@ -174,12 +178,16 @@ class SqliteWriter:
         Raises:
             TimeoutError: it is not finished after 60 s.
         """
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._ring()
         if self._thread.ident is not None:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await asyncio.shield(self._ended)
+
+    def _ring(self) -> None:
+        self._ringing = False
+        with self._wake:
+            self._wake.notify()
 
     # ------------------------------------------------------------ on the writer's thread
 
@@ -203,9 +211,12 @@ class SqliteWriter:
         with self._wake:
             while not (self._commits or self._jobs or self._closing):
                 self._wake.wait()
-            commits = self._commits[:MAX_TRANSACTION_SETS]
-            self._commits = self._commits[MAX_TRANSACTION_SETS:]
-            jobs, self._jobs = self._jobs, []
+            # Deques, because the loop appends without taking the lock.
+            commits = [
+                self._commits.popleft()
+                for _ in range(min(len(self._commits), MAX_TRANSACTION_SETS))
+            ]
+            jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
             self._in_flight = len(commits)
         if not commits and not jobs:
             return False
@@ -335,6 +346,11 @@ class SqliteWriter:
         except RuntimeError:
             # The loop was closed without closing the store: nobody waits any more.
             log.warning("the event loop is gone; %d results were dropped", len(settled))
+
+
+def _taken(waiting: deque[T]) -> list[T]:
+    # One at a time: the loop appends without taking a lock.
+    return [waiting.popleft() for _ in range(min(len(waiting), MAX_TRANSACTION_SETS))]
 
 
 def _resolve(settled: list[_Settled]) -> None:

@@ -32,7 +32,7 @@ from roomd.v1 import room_pb2 as roomd_dot_v1_dot_room__pb2
 from roomd.v1 import validation_pb2 as roomd_dot_v1_dot_validation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13roomd/v1/hook.proto\x12\x08roomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16roomd/v1/channel.proto\x1a\x14roomd/v1/event.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xd4\x02\n\nHookFilter\x12\x34\n\rchannel_types\x18\x01 \x03(\x0e\x32\x15.roomd.v1.ChannelTypeB\x06\xc2\x87\x19\x02 @\x12\x1c\n\x0b\x63hannel_ids\x18\x02 \x03(\tB\x07\xc2\x87\x19\x03 \x80\x02\x12/\n\ndirections\x18\x03 \x03(\x0e\x32\x13.roomd.v1.DirectionB\x06\xc2\x87\x19\x02 \x08\x12\x30\n\x0b\x65vent_types\x18\x04 \x03(\x0e\x32\x13.roomd.v1.EventTypeB\x06\xc2\x87\x19\x02 @\x12\x19\n\x08room_ids\x18\x05 \x03(\tB\x07\xc2\x87\x19\x03 \x80\x08\x12\x41\n\x0broom_labels\x18\x06 \x03(\x0b\x32$.roomd.v1.HookFilter.RoomLabelsEntryB\x06\xc2\x87\x19\x02 @\x1a\x31\n\x0fRoomLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x10\x43ontextSelection\x12\x0c\n\x04room\x18\x01 \x01(\x08\x12\x10\n\x08\x62indings\x18\x02 \x01(\x08\x12\x14\n\x0cparticipants\x18\x03 \x01(\x08\x12-\n\rrecent_events\x18\x04 \x01(\x05\x42\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\x00i@\"\xf7\x02\n\x08HookSpec\x12\x31\n\x08triggers\x18\x01 \x03(\x0e\x32\x15.roomd.v1.HookTriggerB\x08\xc2\x87\x19\x04\x08\x01 @\x12(\n\x04mode\x18\x02 \x01(\x0e\x32\x12.roomd.v1.HookModeB\x06\xc2\x87\x19\x02\x08\x01\x12$\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x14.roomd.v1.HookFilter\x12\x10\n\x08priority\x18\x04 \x01(\x11\x12\x42\n\x07timeout\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\xc0r@\x12/\n\x0e\x66\x61ilure_policy\x18\x06 \x01(\x0e\x32\x17.roomd.v1.FailurePolicy\x12$\n\x08lifetime\x18\x07 \x01(\x0e\x32\x12.roomd.v1.Lifetime\x12+\n\x07\x63ontext\x18\x08 \x01(\x0b\x32\x1a.roomd.v1.ContextSelection\x12\x0e\n\x06shadow\x18\t \x01(\x08\"\xeb\x02\n\x04Hook\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12 \n\x04spec\x18\x03 \x01(\x0b\x32\x12.roomd.v1.HookSpec\x12#\n\x05state\x18\x04 \x01(\x0e\x32\x14.roomd.v1.Hook.State\x12\x18\n\x10\x61ttached_workers\x18\x05 \x01(\x05\x12\x0f\n\x07\x64ropped\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"Z\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_PAUSED\x10\x02\x12\x16\n\x12STATE_CIRCUIT_OPEN\x10\x03\"\x91\x01\n\x0bHookPayload\x12$\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.roomd.v1.RoomEventH\x00\x12&\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x12.roomd.v1.DeliveryH\x00\x12,\n\x0bobservation\x18\x03 \x01(\x0b\x32\x15.roomd.v1.ObservationH\x00\x42\x06\n\x04kind\"\xc1\x02\n\x0cHookDecision\x12 \n\x05\x61llow\x18\x01 \x01(\x0b\x32\x0f.roomd.v1.AllowH\x00\x12 \n\x05\x62lock\x18\x02 \x01(\x0b\x32\x0f.roomd.v1.BlockH\x00\x12\"\n\x06modify\x18\x03 \x01(\x0b\x32\x10.roomd.v1.ModifyH\x00\x12\x38\n\x0finjected_events\x18\x04 \x03(\x0b\x32\x17.roomd.v1.InjectedEventB\x06\xc2\x87\x19\x02  \x12%\n\x05tasks\x18\x05 \x03(\x0b\x32\x0e.roomd.v1.TaskB\x06\xc2\x87\x19\x02  \x12\x33\n\x0cobservations\x18\x06 \x03(\x0b\x32\x15.roomd.v1.ObservationB\x06\xc2\x87\x19\x02  \x12)\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x08\n\x06\x61\x63tion\"\x07\n\x05\x41llow\"7\n\x05\x42lock\x12\x17\n\x06reason\x18\x01 \x01(\tB\x07\xc2\x87\x19\x03\x10\x80\x10\x12\x15\n\x04\x63ode\x18\x02 \x01(\tB\x07\xc2\x87\x19\x03\x10\x80\x01\"i\n\x06Modify\x12.\n\x07payload\x18\x01 \x01(\x0b\x32\x15.roomd.v1.HookPayloadB\x06\xc2\x87\x19\x02\x08\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"`\n\rInjectedEvent\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.roomd.v1.RoomEventB\x06\xc2\x87\x19\x02\x08\x01\x12#\n\x12target_channel_ids\x18\x02 \x03(\tB\x07\xc2\x87\x19\x03 \x80\x02*\xfc\x06\n\x0bHookTrigger\x12\x1c\n\x18HOOK_TRIGGER_UNSPECIFIED\x10\x00\x12!\n\x1dHOOK_TRIGGER_BEFORE_BROADCAST\x10\x01\x12 \n\x1cHOOK_TRIGGER_AFTER_BROADCAST\x10\x02\x12$\n HOOK_TRIGGER_ON_CHANNEL_ATTACHED\x10\x03\x12$\n HOOK_TRIGGER_ON_CHANNEL_DETACHED\x10\x04\x12!\n\x1dHOOK_TRIGGER_ON_CHANNEL_MUTED\x10\x05\x12#\n\x1fHOOK_TRIGGER_ON_CHANNEL_UNMUTED\x10\x06\x12 \n\x1cHOOK_TRIGGER_ON_ROOM_CREATED\x10\x07\x12\x1f\n\x1bHOOK_TRIGGER_ON_ROOM_PAUSED\x10\x08\x12 \n\x1cHOOK_TRIGGER_ON_ROOM_RESUMED\x10\t\x12\x1f\n\x1bHOOK_TRIGGER_ON_ROOM_CLOSED\x10\n\x12!\n\x1dHOOK_TRIGGER_ON_ROOM_ARCHIVED\x10\x0b\x12&\n\"HOOK_TRIGGER_ON_PARTICIPANT_JOINED\x10\x0c\x12$\n HOOK_TRIGGER_ON_PARTICIPANT_LEFT\x10\r\x12\'\n#HOOK_TRIGGER_ON_PARTICIPANT_UPDATED\x10\x0e\x12*\n&HOOK_TRIGGER_ON_PARTICIPANT_IDENTIFIED\x10\x0f\x12 \n\x1cHOOK_TRIGGER_ON_TASK_CREATED\x10\x10\x12#\n\x1fHOOK_TRIGGER_ON_DELIVERY_STATUS\x10\x11\x12\x19\n\x15HOOK_TRIGGER_ON_ERROR\x10\x12\x12!\n\x1dHOOK_TRIGGER_ON_EVENT_UPDATED\x10\x13\x12!\n\x1dHOOK_TRIGGER_ON_EVENT_DELETED\x10\x14\x12\x1f\n\x1bHOOK_TRIGGER_BEFORE_DELIVER\x10\x15\x12\x1e\n\x1aHOOK_TRIGGER_AFTER_DELIVER\x10\x16\x12\x1c\n\x18HOOK_TRIGGER_ON_FEEDBACK\x10\x17\x12#\n\x1fHOOK_TRIGGER_ON_SESSION_STARTED\x10\x18*j\n\x08HookMode\x12\x19\n\x15HOOK_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10HOOK_MODE_DECIDE\x10\x01\x12\x16\n\x12HOOK_MODE_VALIDATE\x10\x02\x12\x15\n\x11HOOK_MODE_OBSERVE\x10\x03*c\n\rFailurePolicy\x12\x1e\n\x1a\x46\x41ILURE_POLICY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46\x41ILURE_POLICY_ALLOW\x10\x01\x12\x18\n\x14\x46\x41ILURE_POLICY_BLOCK\x10\x02*S\n\x08Lifetime\x12\x18\n\x14LIFETIME_UNSPECIFIED\x10\x00\x12\x14\n\x10LIFETIME_SESSION\x10\x01\x12\x17\n\x13LIFETIME_PERSISTENT\x10\x02\x42\x31Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13roomd/v1/hook.proto\x12\x08roomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16roomd/v1/channel.proto\x1a\x14roomd/v1/event.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xd4\x02\n\nHookFilter\x12\x34\n\rchannel_types\x18\x01 \x03(\x0e\x32\x15.roomd.v1.ChannelTypeB\x06\xc2\x87\x19\x02 @\x12\x1c\n\x0b\x63hannel_ids\x18\x02 \x03(\tB\x07\xc2\x87\x19\x03 \x80\x02\x12/\n\ndirections\x18\x03 \x03(\x0e\x32\x13.roomd.v1.DirectionB\x06\xc2\x87\x19\x02 \x08\x12\x30\n\x0b\x65vent_types\x18\x04 \x03(\x0e\x32\x13.roomd.v1.EventTypeB\x06\xc2\x87\x19\x02 @\x12\x19\n\x08room_ids\x18\x05 \x03(\tB\x07\xc2\x87\x19\x03 \x80\x08\x12\x41\n\x0broom_labels\x18\x06 \x03(\x0b\x32$.roomd.v1.HookFilter.RoomLabelsEntryB\x06\xc2\x87\x19\x02 @\x1a\x31\n\x0fRoomLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x10\x43ontextSelection\x12\x0c\n\x04room\x18\x01 \x01(\x08\x12\x10\n\x08\x62indings\x18\x02 \x01(\x08\x12\x14\n\x0cparticipants\x18\x03 \x01(\x08\x12-\n\rrecent_events\x18\x04 \x01(\x05\x42\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\x00i@\"\xed\x02\n\x08HookSpec\x12/\n\x08triggers\x18\x01 \x03(\x0e\x32\x15.roomd.v1.HookTriggerB\x06\xc2\x87\x19\x02 @\x12 \n\x04mode\x18\x02 \x01(\x0e\x32\x12.roomd.v1.HookMode\x12$\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x14.roomd.v1.HookFilter\x12\x10\n\x08priority\x18\x04 \x01(\x11\x12\x42\n\x07timeout\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\xc0r@\x12/\n\x0e\x66\x61ilure_policy\x18\x06 \x01(\x0e\x32\x17.roomd.v1.FailurePolicy\x12$\n\x08lifetime\x18\x07 \x01(\x0e\x32\x12.roomd.v1.Lifetime\x12+\n\x07\x63ontext\x18\x08 \x01(\x0b\x32\x1a.roomd.v1.ContextSelection\x12\x0e\n\x06shadow\x18\t \x01(\x08\"\xeb\x02\n\x04Hook\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12 \n\x04spec\x18\x03 \x01(\x0b\x32\x12.roomd.v1.HookSpec\x12#\n\x05state\x18\x04 \x01(\x0e\x32\x14.roomd.v1.Hook.State\x12\x18\n\x10\x61ttached_workers\x18\x05 \x01(\x05\x12\x0f\n\x07\x64ropped\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"Z\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x10\n\x0cSTATE_PAUSED\x10\x02\x12\x16\n\x12STATE_CIRCUIT_OPEN\x10\x03\"\x91\x01\n\x0bHookPayload\x12$\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.roomd.v1.RoomEventH\x00\x12&\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x12.roomd.v1.DeliveryH\x00\x12,\n\x0bobservation\x18\x03 \x01(\x0b\x32\x15.roomd.v1.ObservationH\x00\x42\x06\n\x04kind\"\xc1\x02\n\x0cHookDecision\x12 \n\x05\x61llow\x18\x01 \x01(\x0b\x32\x0f.roomd.v1.AllowH\x00\x12 \n\x05\x62lock\x18\x02 \x01(\x0b\x32\x0f.roomd.v1.BlockH\x00\x12\"\n\x06modify\x18\x03 \x01(\x0b\x32\x10.roomd.v1.ModifyH\x00\x12\x38\n\x0finjected_events\x18\x04 \x03(\x0b\x32\x17.roomd.v1.InjectedEventB\x06\xc2\x87\x19\x02  \x12%\n\x05tasks\x18\x05 \x03(\x0b\x32\x0e.roomd.v1.TaskB\x06\xc2\x87\x19\x02  \x12\x33\n\x0cobservations\x18\x06 \x03(\x0b\x32\x15.roomd.v1.ObservationB\x06\xc2\x87\x19\x02  \x12)\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x08\n\x06\x61\x63tion\"\x07\n\x05\x41llow\"7\n\x05\x42lock\x12\x17\n\x06reason\x18\x01 \x01(\tB\x07\xc2\x87\x19\x03\x10\x80\x10\x12\x15\n\x04\x63ode\x18\x02 \x01(\tB\x07\xc2\x87\x19\x03\x10\x80\x01\"i\n\x06Modify\x12.\n\x07payload\x18\x01 \x01(\x0b\x32\x15.roomd.v1.HookPayloadB\x06\xc2\x87\x19\x02\x08\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"`\n\rInjectedEvent\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.roomd.v1.RoomEventB\x06\xc2\x87\x19\x02\x08\x01\x12#\n\x12target_channel_ids\x18\x02 \x03(\tB\x07\xc2\x87\x19\x03 \x80\x02*\xfc\x06\n\x0bHookTrigger\x12\x1c\n\x18HOOK_TRIGGER_UNSPECIFIED\x10\x00\x12!\n\x1dHOOK_TRIGGER_BEFORE_BROADCAST\x10\x01\x12 \n\x1cHOOK_TRIGGER_AFTER_BROADCAST\x10\x02\x12$\n HOOK_TRIGGER_ON_CHANNEL_ATTACHED\x10\x03\x12$\n HOOK_TRIGGER_ON_CHANNEL_DETACHED\x10\x04\x12!\n\x1dHOOK_TRIGGER_ON_CHANNEL_MUTED\x10\x05\x12#\n\x1fHOOK_TRIGGER_ON_CHANNEL_UNMUTED\x10\x06\x12 \n\x1cHOOK_TRIGGER_ON_ROOM_CREATED\x10\x07\x12\x1f\n\x1bHOOK_TRIGGER_ON_ROOM_PAUSED\x10\x08\x12 \n\x1cHOOK_TRIGGER_ON_ROOM_RESUMED\x10\t\x12\x1f\n\x1bHOOK_TRIGGER_ON_ROOM_CLOSED\x10\n\x12!\n\x1dHOOK_TRIGGER_ON_ROOM_ARCHIVED\x10\x0b\x12&\n\"HOOK_TRIGGER_ON_PARTICIPANT_JOINED\x10\x0c\x12$\n HOOK_TRIGGER_ON_PARTICIPANT_LEFT\x10\r\x12\'\n#HOOK_TRIGGER_ON_PARTICIPANT_UPDATED\x10\x0e\x12*\n&HOOK_TRIGGER_ON_PARTICIPANT_IDENTIFIED\x10\x0f\x12 \n\x1cHOOK_TRIGGER_ON_TASK_CREATED\x10\x10\x12#\n\x1fHOOK_TRIGGER_ON_DELIVERY_STATUS\x10\x11\x12\x19\n\x15HOOK_TRIGGER_ON_ERROR\x10\x12\x12!\n\x1dHOOK_TRIGGER_ON_EVENT_UPDATED\x10\x13\x12!\n\x1dHOOK_TRIGGER_ON_EVENT_DELETED\x10\x14\x12\x1f\n\x1bHOOK_TRIGGER_BEFORE_DELIVER\x10\x15\x12\x1e\n\x1aHOOK_TRIGGER_AFTER_DELIVER\x10\x16\x12\x1c\n\x18HOOK_TRIGGER_ON_FEEDBACK\x10\x17\x12#\n\x1fHOOK_TRIGGER_ON_SESSION_STARTED\x10\x18*j\n\x08HookMode\x12\x19\n\x15HOOK_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10HOOK_MODE_DECIDE\x10\x01\x12\x16\n\x12HOOK_MODE_VALIDATE\x10\x02\x12\x15\n\x11HOOK_MODE_OBSERVE\x10\x03*c\n\rFailurePolicy\x12\x1e\n\x1a\x46\x41ILURE_POLICY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46\x41ILURE_POLICY_ALLOW\x10\x01\x12\x18\n\x14\x46\x41ILURE_POLICY_BLOCK\x10\x02*S\n\x08Lifetime\x12\x18\n\x14LIFETIME_UNSPECIFIED\x10\x00\x12\x14\n\x10LIFETIME_SESSION\x10\x01\x12\x17\n\x13LIFETIME_PERSISTENT\x10\x02\x42\x31Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,9 +57,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTEXTSELECTION'].fields_by_name['recent_events']._loaded_options = None
   _globals['_CONTEXTSELECTION'].fields_by_name['recent_events']._serialized_options = b'\302\207\031\022)\000\000\000\000\000\000\000\0001\000\000\000\000\000\000i@'
   _globals['_HOOKSPEC'].fields_by_name['triggers']._loaded_options = None
-  _globals['_HOOKSPEC'].fields_by_name['triggers']._serialized_options = b'\302\207\031\004\010\001 @'
-  _globals['_HOOKSPEC'].fields_by_name['mode']._loaded_options = None
-  _globals['_HOOKSPEC'].fields_by_name['mode']._serialized_options = b'\302\207\031\002\010\001'
+  _globals['_HOOKSPEC'].fields_by_name['triggers']._serialized_options = b'\302\207\031\002 @'
   _globals['_HOOKSPEC'].fields_by_name['timeout']._loaded_options = None
   _globals['_HOOKSPEC'].fields_by_name['timeout']._serialized_options = b'\302\207\031\022)\000\000\000\000\000\000\000\0001\000\000\000\000\000\300r@'
   _globals['_HOOKDECISION'].fields_by_name['injected_events']._loaded_options = None
@@ -78,14 +76,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INJECTEDEVENT'].fields_by_name['event']._serialized_options = b'\302\207\031\002\010\001'
   _globals['_INJECTEDEVENT'].fields_by_name['target_channel_ids']._loaded_options = None
   _globals['_INJECTEDEVENT'].fields_by_name['target_channel_ids']._serialized_options = b'\302\207\031\003 \200\002'
-  _globals['_HOOKTRIGGER']._serialized_start=2208
-  _globals['_HOOKTRIGGER']._serialized_end=3100
-  _globals['_HOOKMODE']._serialized_start=3102
-  _globals['_HOOKMODE']._serialized_end=3208
-  _globals['_FAILUREPOLICY']._serialized_start=3210
-  _globals['_FAILUREPOLICY']._serialized_end=3309
-  _globals['_LIFETIME']._serialized_start=3311
-  _globals['_LIFETIME']._serialized_end=3394
+  _globals['_HOOKTRIGGER']._serialized_start=2198
+  _globals['_HOOKTRIGGER']._serialized_end=3090
+  _globals['_HOOKMODE']._serialized_start=3092
+  _globals['_HOOKMODE']._serialized_end=3198
+  _globals['_FAILUREPOLICY']._serialized_start=3200
+  _globals['_FAILUREPOLICY']._serialized_end=3299
+  _globals['_LIFETIME']._serialized_start=3301
+  _globals['_LIFETIME']._serialized_end=3384
   _globals['_HOOKFILTER']._serialized_start=257
   _globals['_HOOKFILTER']._serialized_end=597
   _globals['_HOOKFILTER_ROOMLABELSENTRY']._serialized_start=548
@@ -93,21 +91,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTEXTSELECTION']._serialized_start=599
   _globals['_CONTEXTSELECTION']._serialized_end=718
   _globals['_HOOKSPEC']._serialized_start=721
-  _globals['_HOOKSPEC']._serialized_end=1096
-  _globals['_HOOK']._serialized_start=1099
-  _globals['_HOOK']._serialized_end=1462
-  _globals['_HOOK_STATE']._serialized_start=1372
-  _globals['_HOOK_STATE']._serialized_end=1462
-  _globals['_HOOKPAYLOAD']._serialized_start=1465
-  _globals['_HOOKPAYLOAD']._serialized_end=1610
-  _globals['_HOOKDECISION']._serialized_start=1613
-  _globals['_HOOKDECISION']._serialized_end=1934
-  _globals['_ALLOW']._serialized_start=1936
-  _globals['_ALLOW']._serialized_end=1943
-  _globals['_BLOCK']._serialized_start=1945
-  _globals['_BLOCK']._serialized_end=2000
-  _globals['_MODIFY']._serialized_start=2002
-  _globals['_MODIFY']._serialized_end=2107
-  _globals['_INJECTEDEVENT']._serialized_start=2109
-  _globals['_INJECTEDEVENT']._serialized_end=2205
+  _globals['_HOOKSPEC']._serialized_end=1086
+  _globals['_HOOK']._serialized_start=1089
+  _globals['_HOOK']._serialized_end=1452
+  _globals['_HOOK_STATE']._serialized_start=1362
+  _globals['_HOOK_STATE']._serialized_end=1452
+  _globals['_HOOKPAYLOAD']._serialized_start=1455
+  _globals['_HOOKPAYLOAD']._serialized_end=1600
+  _globals['_HOOKDECISION']._serialized_start=1603
+  _globals['_HOOKDECISION']._serialized_end=1924
+  _globals['_ALLOW']._serialized_start=1926
+  _globals['_ALLOW']._serialized_end=1933
+  _globals['_BLOCK']._serialized_start=1935
+  _globals['_BLOCK']._serialized_end=1990
+  _globals['_MODIFY']._serialized_start=1992
+  _globals['_MODIFY']._serialized_end=2097
+  _globals['_INJECTEDEVENT']._serialized_start=2099
+  _globals['_INJECTEDEVENT']._serialized_end=2195
 # @@protoc_insertion_point(module_scope)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import NoReturn, Protocol
 
 import grpc
+from grpc import aio
 
 from roomd import v1 as pb
 from roomd_server.api.interceptors.logging import log_fault
@@ -26,13 +28,20 @@ class Abortable(Protocol):
 
 
 async def refuse(context: Abortable, error: RoomdError, request_id: str) -> NoReturn:
-    """End the call with the error as a ``google.rpc.Status``."""
+    """End the call with the error as a ``google.rpc.Status``.
+
+    Raises:
+        CancelledError: the caller left before it could be told.
+    """
     status = rich_status(error, request_id)
-    await context.abort(
-        status_code(error),
-        status.message,
-        ((REQUEST_ID_KEY, request_id), (STATUS_DETAILS_KEY, status.SerializeToString())),
-    )
+    try:
+        await context.abort(
+            status_code(error),
+            status.message,
+            ((REQUEST_ID_KEY, request_id), (STATUS_DETAILS_KEY, status.SerializeToString())),
+        )
+    except aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def server_fault(method: str, request_id: str, fault: Exception) -> RoomdError:

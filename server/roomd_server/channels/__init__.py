@@ -1,0 +1,1 @@
+"""Channels that the server itself serves: live connections, the script, the system."""

@@ -1,0 +1,330 @@
+"""Handlers that are no hooks: channel providers and inbound routers, and the pipeline
+steps that they may take over (``ports.Extensions``).
+
+Their specs live as long as this process: a provider that is away for a moment is still
+known to convert. Deliveries and answers are in ``remote.py``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from roomd import v1 as pb
+from roomd_server.core.errors import (
+    Aborted,
+    AlreadyExists,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+    invalid,
+)
+from roomd_server.core.ports import Ids
+from roomd_server.core.times import seconds_of
+from roomd_server.hooks import specs
+from roomd_server.hooks.chunks import ChunkBuffer
+from roomd_server.hooks.dispatch import Dispatcher
+from roomd_server.hooks.invocation import Fate, Invocation, Outcome
+from roomd_server.hooks.options import HookOptions
+from roomd_server.hooks.rulings import Check, failure_message
+from roomd_server.hooks.seats import Group
+
+PROVIDER_TIMEOUT_SECONDS = 30.0
+MAX_PROVIDER_TIMEOUT_SECONDS = 600.0
+ROUTER_TIMEOUT_SECONDS = 2.0
+MAX_ROUTER_TIMEOUT_SECONDS = 10.0
+EXTENSION_FACTOR = 10
+"""A call may be extended to this many times its timeout."""
+
+CHANNEL_PROVIDER, INBOUND_ROUTER = "channel_provider", "inbound_router"
+
+
+class HandlerEntry:
+    """A handler that is no hook."""
+
+    __slots__ = ("etag", "group", "kind", "name", "spec", "timeout_seconds")
+
+    def __init__(self, name: str, group: Group) -> None:
+        self.name = name
+        self.group = group
+        self.kind = ""
+        self.spec = pb.HandlerSpec()
+        self.etag = ""
+        self.timeout_seconds = 0.0
+
+    def describe(self, spec: pb.HandlerSpec, etag: str) -> None:
+        """Take a new spec.
+
+        Raises:
+            InvalidArgument: VALIDATION.
+        """
+        kind = spec.WhichOneof("kind") or ""
+        if kind == CHANNEL_PROVIDER:
+            wanted = seconds_of(spec.channel_provider.timeout)
+            default, most = PROVIDER_TIMEOUT_SECONDS, MAX_PROVIDER_TIMEOUT_SECONDS
+        else:
+            wanted = seconds_of(spec.inbound_router.timeout)
+            default, most = ROUTER_TIMEOUT_SECONDS, MAX_ROUTER_TIMEOUT_SECONDS
+        if not 0 <= wanted <= most:
+            raise invalid(f"spec.{kind}.timeout", f"must be between 0 and {most:g} seconds")
+        self.kind, self.spec, self.etag = kind, spec, etag
+        self.timeout_seconds = wanted or default
+
+
+class Asked(NamedTuple):
+    """An invocation of a handler and how it ended."""
+
+    invocation: Invocation
+    outcome: Outcome
+
+    @property
+    def worker_id(self) -> str:
+        """Who answered."""
+        return self.outcome.worker_id
+
+
+class Handlers:
+    """Channel providers and routers of this node (``ports.Extensions``)."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, ids: Ids, options: HookOptions, check: Check
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._ids = ids
+        self._options = options
+        self._check = check
+        self._entries: dict[str, dict[str, HandlerEntry]] = {}  # bounded: options.max_hooks
+        self._routers: dict[str, list[HandlerEntry]] = {}
+        """Attached ones by organization, in the order of their names."""
+
+    # -------------------------------------------------------------- who serves
+
+    def find(self, org: str, name: str) -> HandlerEntry | None:
+        """A handler that is or was attached."""
+        return self._entries.get(org, {}).get(name)
+
+    def attach(self, org: str, handler: pb.Handler) -> HandlerEntry:
+        """Find the handler that a worker wants to serve; with a spec make or update it.
+
+        Raises:
+            NotFound: HOOK_NOT_FOUND, without a spec.
+            InvalidArgument: VALIDATION.
+            Aborted: ETAG_MISMATCH.
+            ResourceExhausted: QUOTA.
+        """
+        entry = self.find(org, handler.name)
+        if not handler.HasField("spec"):
+            if entry is None:
+                raise NotFound(
+                    pb.ERROR_REASON_HOOK_NOT_FOUND,
+                    f"no handler {handler.name!r}; attach it with a spec",
+                )
+            return entry
+        if entry is None:
+            return self._make(org, handler)
+        self._update(entry, handler)
+        return entry
+
+    def attached(self, entry: HandlerEntry) -> None:
+        """A session serves it now."""
+        routers = self._routers.setdefault(entry.group.org, [])
+        if entry.kind == INBOUND_ROUTER and entry not in routers:
+            routers.append(entry)
+            routers.sort(key=lambda one: one.name)
+
+    def group_emptied(self, group: Group) -> None:
+        """The last session has left."""
+        routers = self._routers.get(group.org, [])
+        routers[:] = [one for one in routers if one.group is not group]
+        if not routers:
+            self._routers.pop(group.org, None)
+
+    def _make(self, org: str, handler: pb.Handler) -> HandlerEntry:
+        specs.check_name(handler.name)
+        mine = self._entries.setdefault(org, {})
+        if len(mine) >= self._options.max_hooks:
+            self._forget_one(mine)
+        entry = HandlerEntry(handler.name, self._dispatcher.group(org, handler.name))
+        entry.describe(_copy(handler.spec), self._ids.new())
+        mine[handler.name] = entry
+        return entry
+
+    def _update(self, entry: HandlerEntry, handler: pb.Handler) -> None:
+        if handler.etag and handler.etag != entry.etag:
+            raise Aborted(
+                pb.ERROR_REASON_ETAG_MISMATCH,
+                f"handler {entry.name!r} was changed meanwhile; attach without etag to overwrite",
+            )
+        if handler.spec == entry.spec:
+            return
+        kind = handler.spec.WhichOneof("kind")
+        if entry.group.members and kind != entry.kind:
+            raise AlreadyExists(
+                pb.ERROR_REASON_HOOK_EXISTS,
+                f"{entry.name!r} is attached as {entry.kind}; choose another name",
+            )
+        entry.describe(_copy(handler.spec), self._ids.new())
+
+    def _forget_one(self, mine: dict[str, HandlerEntry]) -> None:
+        """Make room: forget the oldest that nobody serves."""
+        for entry in mine.values():
+            if not entry.group.members:
+                del mine[entry.name]
+                self._dispatcher.forget(entry.group)
+                return
+        raise ResourceExhausted(
+            pb.ERROR_REASON_QUOTA, "too many handlers are attached; detach some"
+        )
+
+    # -------------------------------------------------------------- asking
+
+    def invocation(
+        self,
+        entry: HandlerEntry,
+        call: pb.HandlerCall,
+        room_id: str,
+        context: pb.RoomContext | None = None,
+        chunks: ChunkBuffer | None = None,
+    ) -> Invocation:
+        """Build an invocation of a handler; not offered yet."""
+        size = call.ByteSize() + (context.ByteSize() if context is not None else 0)
+        return Invocation(
+            entry.group,
+            self._dispatcher.new_id(),
+            entry.timeout_seconds,
+            entry.timeout_seconds * EXTENSION_FACTOR,
+            room_id,
+            call=call,
+            context=context,
+            size=size,
+            chunks=chunks,
+            max_attempts=2 if chunks is not None else self._options.max_attempts,
+        )
+
+    async def ask(
+        self,
+        entry: HandlerEntry,
+        call: pb.HandlerCall,
+        room_id: str = "",
+        context: pb.RoomContext | None = None,
+    ) -> Asked:
+        """Ask a handler that answers once; cancelled with who asks."""
+        invocation = self.invocation(entry, call, room_id, context)
+        self._dispatcher.offer(invocation)
+        try:
+            return Asked(invocation, await invocation.future)
+        finally:
+            self._dispatcher.cancel(invocation, pb.Cancel.REASON_CALLER_GONE)
+
+    def value(self, asked: Asked, kind: str) -> pb.HandlerResult:
+        """The answer, when it is of the right kind and obeys the rules.
+
+        Raises:
+            Unanswered: there is none; a wrong one was refused.
+        """
+        result = asked.outcome.result
+        if result is None:
+            raise Unanswered(asked.outcome.fate, asked.outcome.detail)
+        outcome = result.WhichOneof("outcome")
+        problem = None
+        if outcome == "failure":
+            if not (violations := self._check(result.failure)):
+                message = failure_message(result.failure)
+                raise Unanswered(Fate.ANSWERED, message, result.failure)
+            problem = invalid(*violations[0])
+        elif outcome != "value" or result.value.WhichOneof("kind") != kind:
+            problem = invalid("outcome", f"must be a {kind} or a failure")
+        elif violations := self._check(result.value):
+            problem = invalid(*violations[0])
+        if problem is not None:
+            self._dispatcher.refuse(asked.invocation, problem.to_status())
+            raise Unanswered(Fate.BROKEN, f"invalid answer: {problem.message}")
+        return result.value
+
+    # -------------------------------------------------------------- ports.Extensions
+
+    async def route(self, org: str, message: pb.InboundMessage, channel_type: int) -> str | None:
+        """See ``ports.Extensions.route``; routers are asked by name until one answers."""
+        routers = self._routers.get(org)
+        if not routers:
+            return None
+        for entry in tuple(routers):
+            types = entry.spec.inbound_router.channel_types
+            if types and channel_type not in types:
+                continue
+            asked = await self.ask(entry, pb.HandlerCall(route=message))
+            try:
+                answer = self.value(asked, "route").route
+            except Unanswered:
+                continue
+            if answer.room_id and not answer.decline:
+                return answer.room_id
+        return None
+
+    async def convert(
+        self, org: str, channel: pb.Channel, message: pb.InboundMessage
+    ) -> pb.Converted | None:
+        """See ``ports.Extensions.convert``."""
+        entry = self.provider(org, channel)
+        if entry is None or not entry.spec.channel_provider.converts_inbound:
+            return None
+        asked = await self.ask(entry, pb.HandlerCall(convert=message))
+        try:
+            return self.value(asked, "converted").converted
+        except Unanswered as failed:
+            if failed.final:
+                raise InvalidArgument(
+                    pb.ERROR_REASON_VALIDATION,
+                    f"the channel's worker cannot convert the message: {failed.message}",
+                ) from None
+            raise Unavailable(
+                pb.ERROR_REASON_PROCESS_TIMEOUT,
+                f"the worker {entry.name!r} must convert the message: {failed.message}; try again",
+                metadata={"handler": entry.name},
+            ) from None
+
+    async def transcode(
+        self,
+        org: str,
+        channel: pb.Channel,
+        content: pb.Content,
+        source: pb.Binding | None,
+        target: pb.Binding,
+    ) -> pb.Transcoded | None:
+        """See ``ports.Extensions.transcode``."""
+        entry = self.provider(org, channel)
+        if entry is None or not entry.spec.channel_provider.transcodes:
+            return None
+        request = pb.Transcode(content=content, source_binding=source, target_binding=target)
+        asked = await self.ask(entry, pb.HandlerCall(transcode=request), target.room_id)
+        try:
+            return self.value(asked, "transcoded").transcoded
+        except Unanswered:
+            return None
+
+    def provider(self, org: str, channel: pb.Channel) -> HandlerEntry | None:
+        """The handler of a channel that a worker serves, when it was ever attached here."""
+        name = channel.implementation.worker.handler
+        entry = self.find(org, name) if name else None
+        return entry if entry is not None and entry.kind == CHANNEL_PROVIDER else None
+
+
+class Unanswered(Exception):
+    """A handler gave no answer that counts."""
+
+    def __init__(self, fate: Fate, detail: str, failure: pb.Failure | None = None) -> None:
+        self.fate = fate
+        self.failure = failure
+        self.message = detail or fate.value
+        super().__init__(self.message)
+
+    @property
+    def final(self) -> bool:
+        """Whether the worker said that trying again does not help."""
+        return self.failure is not None and not self.failure.retryable
+
+
+def _copy(spec: pb.HandlerSpec) -> pb.HandlerSpec:
+    copy = pb.HandlerSpec()
+    copy.CopyFrom(spec)
+    return copy

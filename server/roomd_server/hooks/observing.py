@@ -1,0 +1,118 @@
+"""Telling OBSERVE hooks, without anybody waiting: what nobody can take is dropped and
+counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from roomd import v1 as pb
+from roomd_server.core.errors import InvalidArgument, RoomdError, invalid
+from roomd_server.core.ports import HookCall, ObserverResult
+from roomd_server.hooks.chain import ChainParts, ContextShare
+from roomd_server.hooks.entries import HookEntry
+from roomd_server.hooks.invocation import Fate, Invocation, Outcome
+from roomd_server.hooks.rulings import failure_message
+
+log = logging.getLogger(__name__)
+
+
+class Observation:
+    """One call, told to all observers that match; ``done`` when all have ended."""
+
+    __slots__ = ("_call", "_found", "_left", "_parts", "_payload_bytes", "done")
+
+    def __init__(self, parts: ChainParts, call: HookCall, count: int) -> None:
+        self._parts = parts
+        self._call = call
+        self._left = count
+        self._found = ObserverResult([], [])
+        self._payload_bytes = call.payload.ByteSize()
+        self.done: asyncio.Future[ObserverResult] = asyncio.get_running_loop().create_future()
+
+    def tell(self, entry: HookEntry, context: tuple[pb.RoomContext, int] | None = None) -> None:
+        """Offer it to one observer."""
+        parts = self._parts
+        invocation = Invocation(
+            entry.group,
+            parts.dispatcher.new_id(),
+            entry.timeout_seconds,
+            entry.longest_seconds,
+            self._call.subject.room_id,
+            self._call.trigger,
+            self._call.payload,
+            size=self._payload_bytes,
+            replies=False,
+            waits=False,
+            max_attempts=parts.options.max_attempts,
+        )
+        if context is not None:
+            invocation.context = context[0]
+            invocation.size += context[1]
+        parts.dispatcher.offer(invocation)
+        invocation.future.add_done_callback(partial(self._ended, entry, invocation))
+
+    async def tell_with_context(self, entries: list[HookEntry]) -> None:
+        """Offer it to observers that asked for context; never raises."""
+        share = ContextShare(self._call)
+        for entry in entries:
+            try:
+                context = await share.get(entry)
+            except RoomdError as error:
+                self._drop(entry, error.message)
+                self._one_less()
+            except Exception:  # boundary: the room's owner failed, the observers must end
+                log.exception("context for observers of room %s", self._call.subject.room_id)
+                self._drop(entry, "the room's context could not be read")
+                self._one_less()
+            else:
+                self.tell(entry, context)
+
+    def _ended(
+        self, entry: HookEntry, invocation: Invocation, future: asyncio.Future[Outcome]
+    ) -> None:
+        if not future.cancelled():
+            self._take(entry, invocation, future.result())
+        self._one_less()
+
+    def _take(self, entry: HookEntry, invocation: Invocation, outcome: Outcome) -> None:
+        result = outcome.result
+        if result is None:
+            if outcome.fate in (Fate.NO_WORKER, Fate.FULL, Fate.LOST):
+                self._drop(entry, outcome.detail)
+            elif outcome.fate is Fate.TIMEOUT:
+                self._fault("hook_timeout", entry, f"no answer within {entry.timeout_seconds:g} s")
+            return
+        wrong = self._problem(result)
+        if wrong is not None:
+            self._parts.dispatcher.refuse(invocation, wrong.to_status())
+            self._fault("hook_error", entry, f"invalid answer: {wrong.message}")
+            return
+        if result.WhichOneof("outcome") == "failure":
+            self._fault("hook_error", entry, failure_message(result.failure))
+            return
+        self._found.tasks.extend(result.done.tasks)
+        self._found.observations.extend(result.done.observations)
+
+    def _problem(self, result: pb.Result) -> InvalidArgument | None:
+        kind = result.WhichOneof("outcome")
+        if kind not in ("done", "failure"):
+            return invalid("outcome", "must be done or a failure")
+        violations = self._parts.check(result.done if kind == "done" else result.failure)
+        return invalid(*violations[0]) if violations else None
+
+    def _drop(self, entry: HookEntry, detail: str) -> None:
+        entry.dropped += 1
+        self._parts.dispatcher.dropped(entry.group)
+        log.debug("hook %s missed an event: %s", entry.name, detail)
+
+    def _fault(self, kind: str, entry: HookEntry, detail: str) -> None:
+        if self._parts.on_fault is not None:
+            self._parts.on_fault(kind, entry.hook, self._call.subject.room_id, detail)
+
+    def _one_less(self) -> None:
+        self._left -= 1
+        if not self._left and not self.done.done():
+            self.done.set_result(self._found)
