@@ -77,7 +77,9 @@ def unary_call(
             validate(request)
             response = await handler(caller, request)
             answer = response.SerializeToString()
-            context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+            if REQUEST_ID_KEY in metadata:
+                # Who sent none needs none while all is well; errors always carry one.
+                context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
             log_ok(path, caller, began)
             return answer
         except RoomdError as error:

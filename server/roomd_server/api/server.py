@@ -6,6 +6,7 @@ No business: handlers come in through ``Routes``.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -28,6 +29,8 @@ from roomd_server.api.policy import POLICIES, Policy
 from roomd_server.api.routes import BidiHandler, Routes, StreamHandler
 from roomd_server.api.status import MethodUnknown
 from roomd_server.security.credentials import Credentials
+
+_log = logging.getLogger("roomd.api")
 
 DrainHook = Callable[[float], Awaitable[None]]
 """Ends long-lived streams politely; gets the seconds that it has."""
@@ -142,9 +145,7 @@ class ApiServer:
         end = loop.time() + grace_seconds
         await self._health.not_serving()
         self.admission.drain()
-        await asyncio.gather(
-            *(hook(grace_seconds) for hook in self._drain_hooks), return_exceptions=False
-        )
+        await asyncio.gather(*(_drained(hook, grace_seconds) for hook in self._drain_hooks))
         await self.admission.wait_until_idle(max(0.0, end - loop.time()))
         await self._server.stop(_STOP_SECONDS)
 
@@ -169,8 +170,20 @@ class ApiServer:
             else:
                 port = server.add_secure_port(address, _tls_credentials(self._options.tls))
         except RuntimeError as error:
-            raise StartupError(f"{address}: cannot listen there; is it in use?") from error
+            tls = ", and are the TLS files good" if self._options.tls else ""
+            raise StartupError(f"{address}: cannot listen; is it in use{tls}?") from error
         return int(port)
+
+
+async def _drained(hook: DrainHook, grace_seconds: float) -> None:
+    try:
+        async with asyncio.timeout(grace_seconds):
+            await hook(grace_seconds)
+    except TimeoutError:
+        _log.warning("a drain hook took longer than %.1f s", grace_seconds)
+    except Exception:
+        # One part that cannot end politely must not keep the others from it.
+        _log.exception("a drain hook failed")
 
 
 def is_loopback(address: str) -> bool:

@@ -208,7 +208,7 @@ class _Reader:
         if self._next_ephemeral is None:
             return False
         return (
-            self._next_ephemeral < self.feed.feed.next_ephemeral
+            self._next_ephemeral != self.feed.feed.next_ephemeral
             or self._epoch != self.feed.feed.ephemeral_epoch
         )
 
@@ -230,10 +230,12 @@ class _Reader:
         return fleeting + chunk.data if fleeting else chunk.data
 
     def _take_ephemerals(self) -> bytes:
-        if self._epoch != self.feed.feed.ephemeral_epoch:
-            self._epoch = self.feed.feed.ephemeral_epoch
-            self._next_ephemeral = 1
         assert self._next_ephemeral is not None
+        feed = self.feed.feed
+        # Numbers begin anew with another owner of the room.
+        if self._epoch != feed.ephemeral_epoch or self._next_ephemeral > feed.next_ephemeral:
+            self._epoch = feed.ephemeral_epoch
+            self._next_ephemeral = 1
         data, self._next_ephemeral = self.feed.ephemeral_chunk(self._next_ephemeral)
         return data
 

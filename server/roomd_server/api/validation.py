@@ -38,11 +38,13 @@ _RULES: Any = pb.rules
 _ONEOF_RULES: Any = pb.oneof_rules
 
 _RESERVED_KEY = "begins with _: these keys are the server's"
+_NO_MEMBER = "one of its members is required"
 _NUL = "must not contain NUL"
 _RESOURCES = frozenset(
     f"roomd.v1.{name}" for name in ("Room", "Channel", "Binding", "Participant", "Task", "HookSpec")
 )
 """What an update carries in part: rules hold for the fields that its mask names."""
+_SMALL_FIELDS = 4
 _MIN_TIMESTAMP, _MAX_TIMESTAMP = -62_135_596_800, 253_402_300_799
 _MAX_DURATION = 315_576_000_000
 
@@ -50,14 +52,24 @@ _MAX_DURATION = 315_576_000_000
 class Plan:
     """What is checked in messages of one type."""
 
-    __slots__ = ("checks", "required", "required_oneofs")
+    __slots__ = ("checks", "members", "required", "required_oneofs", "small", "texts", "union")
 
     def __init__(self) -> None:
         self.checks: dict[int, Check] = {}
         """By field number."""
+        self.texts: dict[int, float] = {}
+        """Longest text, by number of the fields that have no other rule: most of them. They
+        are looked at without a call, and checked only when something is wrong."""
+        self.small: list[tuple[str, float, Check]] = []
+        """Of a type with few fields, all of them such texts: name, longest text, check. It is
+        cheaper to read them all than to ask which are set."""
         self.required: list[tuple[str, Callable[[Any], Any]]] = []
         """Fields that must be set, and how to see it."""
         self.required_oneofs: list[str] = []
+        self.union = ""
+        """The oneof that all fields belong to, if there is one: then one look suffices."""
+        self.members: dict[str, Check] = {}
+        """Of a union: checks by field name."""
 
     @property
     def empty(self) -> bool:
@@ -66,17 +78,43 @@ class Plan:
 
     def check(self, message: Message, out: Violations) -> None:
         """Add what is wrong with the message."""
-        checks = self.checks
-        for field, value in message.ListFields():
-            check = checks.get(field.number)
-            if check is not None:
-                check(value, out)
+        if self.union:
+            self._check_union(message, out)
+            return
+        if self.small:
+            for name, max_length, check in self.small:
+                text = getattr(message, name)
+                if len(text) > max_length or "\0" in text:
+                    check(text, out)
+        else:
+            self._check_fields(message, out)
         for name, is_set in self.required:
             if not is_set(message):
                 out.append(Violation(name, "is required"))
         for name in self.required_oneofs:
             if message.WhichOneof(name) is None:
-                out.append(Violation(name, "one of its members is required"))
+                out.append(Violation(name, _NO_MEMBER))
+
+    def _check_fields(self, message: Message, out: Violations) -> None:
+        checks, texts = self.checks, self.texts
+        for field, value in message.ListFields():
+            number = field.number
+            max_length = texts.get(number)
+            if max_length is not None and len(value) <= max_length and "\0" not in value:
+                continue
+            check = checks.get(number)
+            if check is not None:
+                check(value, out)
+
+    def _check_union(self, message: Message, out: Violations) -> None:
+        member = message.WhichOneof(self.union)
+        if member is None:
+            if self.required_oneofs:
+                out.append(Violation(self.union, _NO_MEMBER))
+            return
+        check = self.members.get(member)
+        if check is not None:
+            check(getattr(message, member), out)
 
 
 _plans: dict[str, Plan] = {}
@@ -136,9 +174,17 @@ def _compile(descriptor: Descriptor, plan: Plan) -> None:
         check = _field_check(field, rules)
         if check is not None:
             plan.checks[field.number] = check
+            plan.members[field.name] = check
+            if _is_plain_text(field, rules):
+                plan.texts[field.number] = rules.max_length or math.inf
+    fields = descriptor.fields
+    if len(plan.texts) == len(fields) <= _SMALL_FIELDS and not descriptor.oneofs:
+        plan.small = [(f.name, plan.texts[f.number], plan.checks[f.number]) for f in fields]
     for oneof in descriptor.oneofs:
         if oneof.GetOptions().Extensions[_ONEOF_RULES].required:
             plan.required_oneofs.append(oneof.name)
+        if len(oneof.fields) == len(descriptor.fields) and not plan.required:
+            plan.union = oneof.name
 
 
 def _presence(field: FieldDescriptor) -> Callable[[Any], Any]:
@@ -209,6 +255,10 @@ def _map_check(field: FieldDescriptor, rules: pb.FieldRules) -> Check | None:
 def _is_map(field: FieldDescriptor) -> bool:
     kind = field.message_type
     return kind is not None and bool(kind.GetOptions().map_entry)
+
+
+def _is_plain_text(field: FieldDescriptor, rules: pb.FieldRules) -> bool:
+    return field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated and not rules.pattern
 
 
 def _bounds(rules: pb.FieldRules) -> tuple[float, float] | None:
@@ -291,7 +341,8 @@ def _check_message(name: str, plan: Plan, value: Message, out: Violations) -> No
 def _check_outer_content(name: str, plan: Plan, value: pb.Content, out: Violations) -> None:
     before = len(out)
     _check_message(name, plan, value, out)
-    if len(out) == before:
+    # Plain text, nearly everything that is ever said, has no rules of this kind.
+    if len(out) == before and not value.HasField("text"):
         out.extend(check_content(value, name))
 
 

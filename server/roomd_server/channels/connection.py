@@ -44,6 +44,8 @@ NEEDS: Mapping[int, str] = {
 _ENDINGS = frozenset((pb.EPHEMERAL_TYPE_STREAM_END, pb.EPHEMERAL_TYPE_STREAM_RETRACT))
 
 _SENT = pb.DELIVERY_STATE_SENT
+_EMPTY = Line()
+"""Of a channel to which nobody is connected; nothing is ever added to it."""
 
 
 class ConnectionHub:
@@ -74,11 +76,9 @@ class ConnectionHub:
 
     def add(self, connection: Connection) -> None:
         """Take a connection. One with the same id is put out: its client has come back."""
-        lines = self._lines.setdefault(connection.org, {})
-        line = lines.get(connection.channel_id)
-        if line is None:
-            line = lines[connection.channel_id] = Line()
-        before = line.connections.get(connection.connection_id)
+        before = self._find_line(connection.org, connection.channel_id).connections.get(
+            connection.connection_id
+        )
         if before is not None:
             self.end(
                 before,
@@ -87,18 +87,19 @@ class ConnectionHub:
                     f"another stream was opened as connection {connection.connection_id!r}",
                 ),
             )
-            lines[connection.channel_id] = line  # ending the last one took it away
+        lines = self._lines.setdefault(connection.org, {})
+        line = lines.setdefault(connection.channel_id, Line())
         line.add(connection)
         self._tell("channel_connected", connection)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection. Idempotent."""
-        lines = self._lines.get(connection.org, {})
-        line = lines.get(connection.channel_id)
-        if line is None or line.connections.get(connection.connection_id) is not connection:
+        line = self.line_of(connection)
+        if line is None:
             return
         line.remove(connection)
         if not line.connections:
+            lines = self._lines[connection.org]
             del lines[connection.channel_id]
             if not lines:
                 del self._lines[connection.org]
@@ -125,10 +126,8 @@ class ConnectionHub:
 
     def close_channel(self, org: str, channel: pb.Channel) -> None:
         """Close all connections of a channel that is gone."""
-        line = self._lines.get(org, {}).get(channel.channel_id)
-        if line is not None:
-            for connection in list(line.connections.values()):
-                self.close(connection, "CHANNEL_REMOVED")
+        for connection in list(self._find_line(org, channel.channel_id).connections.values()):
+            self.close(connection, "CHANNEL_REMOVED")
 
     def close_all(self, reason: str) -> None:
         """Close all connections."""
@@ -144,15 +143,13 @@ class ConnectionHub:
 
     def line_of(self, connection: Connection) -> Line | None:
         """The line that a live connection belongs to."""
-        line = self._lines.get(connection.org, {}).get(connection.channel_id)
-        if line is None or line.connections.get(connection.connection_id) is not connection:
-            return None
-        return line
+        line = self._find_line(connection.org, connection.channel_id)
+        known = line.connections.get(connection.connection_id)
+        return line if known is connection else None
 
     def attached(self, org: str, channel: pb.Channel) -> int:
         """Connections of a channel."""
-        line = self._lines.get(org, {}).get(channel.channel_id)
-        return len(line.connections) if line is not None else 0
+        return len(self._find_line(org, channel.channel_id).connections)
 
     def heard_by_others(self, org: str, channel_id: str, event: pb.RoomEvent) -> bool:
         """Whether a connection other than the event's own sees its room."""
@@ -161,6 +158,10 @@ class ConnectionHub:
             return False
         own = event.source.connection_id
         return any(connection.connection_id != own for connection in line.audience(event.room_id))
+
+    def _find_line(self, org: str, channel_id: str) -> Line:
+        lines = self._lines.get(org)
+        return lines.get(channel_id, _EMPTY) if lines is not None else _EMPTY
 
     def _all_lines(self) -> list[Line]:
         return [line for lines in self._lines.values() for line in lines.values()]
@@ -183,11 +184,11 @@ class ConnectionHub:
         not acknowledge have it. Waits at most 5 s.
         """
         event = ask.event
-        line = self._lines.get(ask.org, {}).get(ask.channel.channel_id)
-        audience = list(line.audience(event.room_id)) if line is not None else []
+        channel_id = ask.channel.channel_id
+        audience = list(self._find_line(ask.org, channel_id).audience(event.room_id))
         if not audience:
             return _no_connection(retryable=False)
-        own = _own_connection(event, ask.channel.channel_id)
+        own = _own_connection(event, channel_id)
         others = [connection for connection in audience if connection.connection_id != own]
         if not others:
             return _outcome(_SENT)

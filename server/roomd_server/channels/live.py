@@ -69,9 +69,9 @@ class Connection:
 
     def ring(self) -> None:
         """Wake the stream: there is something to do."""
-        if self._bell is not None:
-            self._bell.set_result(None)
-            self._bell = None
+        bell = self._bell
+        if bell is not None and not bell.done():  # it is cancelled together with the stream
+            bell.set_result(None)
 
     async def wait(self) -> None:
         """Wait for ``ring``; only the stream itself may."""

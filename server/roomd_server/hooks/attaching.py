@@ -137,6 +137,7 @@ class Attaching:
             self._group_emptied(group)
 
     def _group_emptied(self, group: Group) -> None:
-        if self._handlers.find(group.org, group.name) is not None:
+        if self._registry.find(group.org, group.name) is not None:
+            self._registry.group_emptied(group)
+        else:
             self._handlers.group_emptied(group)
-        self._registry.group_emptied(group)

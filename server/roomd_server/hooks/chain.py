@@ -16,7 +16,6 @@ from typing import NamedTuple
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, HookCall, Verdict
-from roomd_server.core.times import duration
 from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.entries import Chain, HookEntry
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
@@ -114,7 +113,7 @@ class ChainWalk:
         self._call = call
         self._dry = dry
         self._deadline = parts.clock.monotonic() + parts.options.chain_budget_seconds
-        self._context = ContextShare(call)
+        self._context: ContextShare | None = None
         self._payload_bytes = call.payload.ByteSize()
         self._shadows: list[_Shadow] = []
         self.verdict = Verdict(call.payload)
@@ -191,6 +190,8 @@ class ChainWalk:
             max_attempts=parts.options.max_attempts,
         )
         if entry.context is not None:
+            if self._context is None:
+                self._context = ContextShare(self._call)
             invocation.context, extra = await self._context.get(entry)
             invocation.size += extra
         parts.dispatcher.offer(invocation)
@@ -199,9 +200,9 @@ class ChainWalk:
     async def _finish(self, entry: HookEntry, invocation: Invocation) -> None:
         try:
             outcome = await invocation.future
-        finally:
-            # Only when the caller has left; otherwise it has ended.
+        except asyncio.CancelledError:
             self._parts.dispatcher.cancel(invocation, pb.Cancel.REASON_CALLER_GONE)
+            raise
         self._apply(entry, invocation, outcome)
 
     def _probes(self, entry: HookEntry) -> bool:
@@ -216,7 +217,8 @@ class ChainWalk:
 
     def _apply(self, entry: HookEntry, invocation: Invocation, outcome: Outcome) -> None:
         parts = self._parts
-        if outcome.fate is Fate.REMOVED or entry.removed:
+        deleted = entry.removed and entry.persistent and outcome.fate is Fate.NO_WORKER
+        if outcome.fate is Fate.REMOVED or deleted:
             return
         took = parts.clock.monotonic() - invocation.began
         verdict = self.verdict
@@ -244,16 +246,15 @@ class ChainWalk:
     ) -> None:
         """Write the trace, and take what the ruling adds."""
         verdict = self.verdict
-        trace = pb.HookTrace(
-            hook=entry.name,
-            worker_id=worker_id,
-            decision=ruling.decision,
-            reason=ruling.reason,
-            took=duration(took_seconds),
-        )
+        trace = pb.HookTrace(hook=entry.name, worker_id=worker_id, decision=ruling.decision)
+        if ruling.reason:
+            trace.reason = ruling.reason
+        _set_took(trace, took_seconds)
         verdict.traces.append(trace)
         if self._dry:
             self.steps.append(Step(entry, worker_id, took_seconds, ruling))
+        if ruling.plain:
+            return
         answer = ruling.answer
         if answer is not None:
             verdict.injected.extend(answer.injected_events)
@@ -350,10 +351,17 @@ class ChainWalk:
                 shadow.trace.decision = f"shadow:{ruling.decision}"
                 shadow.trace.reason = ruling.reason
                 shadow.trace.worker_id = worker_id
-                shadow.trace.took.CopyFrom(duration(shadow.took_seconds))
+                _set_took(shadow.trace, shadow.took_seconds)
                 if self._dry:
                     step = Step(shadow.entry, worker_id, shadow.took_seconds, ruling)
                     self.steps.append(step)
+
+
+def _set_took(trace: pb.HookTrace, seconds: float) -> None:
+    whole = int(seconds)
+    if whole:
+        trace.took.seconds = whole
+    trace.took.nanos = int((seconds - whole) * 1e6) * 1000
 
 
 def _runs_beside(entry: HookEntry, first: HookEntry) -> bool:

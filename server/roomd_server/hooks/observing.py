@@ -14,7 +14,7 @@ from roomd_server.core.ports import HookCall, ObserverResult
 from roomd_server.hooks.chain import ChainParts, ContextShare
 from roomd_server.hooks.entries import HookEntry
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
-from roomd_server.hooks.rulings import failure_message
+from roomd_server.hooks.rulings import check_titles, failure_message
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,11 @@ class Observation:
         for entry in entries:
             try:
                 context = await share.get(entry)
+            except asyncio.CancelledError:
+                # The server stops: who waits for the observers must not wait for ever.
+                self._left = 1
+                self._one_less()
+                raise
             except RoomdError as error:
                 self._drop(entry, error.message)
                 self._one_less()
@@ -101,7 +106,13 @@ class Observation:
         if kind not in ("done", "failure"):
             return invalid("outcome", "must be done or a failure")
         violations = self._parts.check(result.done if kind == "done" else result.failure)
-        return invalid(*violations[0]) if violations else None
+        if violations:
+            return invalid(*violations[0])
+        try:
+            check_titles(result.done.tasks)
+        except InvalidArgument as error:
+            return error
+        return None
 
     def _drop(self, entry: HookEntry, detail: str) -> None:
         entry.dropped += 1

@@ -97,13 +97,13 @@ class Outbox:
             if self._frames:
                 return self._frames.popleft()
             if self._due and self._ready:
-                return self._batch()
+                batch = self._batch()
+                # What did not fit follows at once; what comes now waits for company.
+                self._ready = bool(self._due)
+                return batch
             if self._closed:
                 return None
             self._ready = False
-            if self._due and self._linger is None:
-                # More became due than fitted into the last batch.
-                self._linger = self._clock.call_later(self._options.linger_seconds, self._flush)
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 

@@ -79,10 +79,8 @@ class HookRegistry:
 
     def group_emptied(self, group: Group) -> None:
         """The last session has left: a SESSION hook goes with it."""
-        entry = self.find(group.org, group.name)
-        if entry is None:
-            self._dispatcher.forget(group)
-        elif not entry.persistent and not entry.becomes_persistent:
+        entry = self._known(group.org, group.name)
+        if not entry.persistent and not entry.becomes_persistent:
             self._remove(entry)
 
     # -------------------------------------------------------------- for workers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -43,6 +43,8 @@ class Ruling(NamedTuple):
     """The payload from here on, when it was modified."""
     answer: pb.HookDecision | None = None
     """The worker's own words, when they count."""
+    plain: bool = False
+    """Nothing but "go on"."""
     refused: pb.Status | None = None
     """Why an answer is not applied; the worker is told."""
 
@@ -57,6 +59,8 @@ def rule(
 ) -> Ruling:
     """Judge the outcome of one DECIDE or VALIDATE invocation."""
     result = outcome.result
+    if result is not None and _is_plain_allow(result.decision):
+        return Ruling(ALLOW, answer=result.decision, plain=True)
     if result is None:
         if outcome.fate is Fate.TIMEOUT:
             return Ruling(TIMEOUT, f"no answer within {entry.timeout_seconds:g} s")
@@ -77,6 +81,11 @@ def rule(
         return _refusal(error)
 
 
+def _is_plain_allow(decision: pb.HookDecision) -> bool:
+    # Nearly all answers are this one, and nothing in it can be wrong.
+    return decision.ByteSize() == PLAIN_ALLOW_BYTES and decision.HasField("allow")
+
+
 def failure_message(failure: pb.Failure) -> str:
     """A worker's own words, not too many."""
     return failure.status.message[:MAX_REASON_CHARS] or "the worker failed"
@@ -90,8 +99,6 @@ def _rule_decision(
     check: Check,
 ) -> Ruling:
     action = decision.WhichOneof("action")
-    if action == "allow" and decision.ByteSize() == PLAIN_ALLOW_BYTES:
-        return Ruling(ALLOW, answer=decision)
     if action is None:
         raise invalid("action", "must be allow, block or modify")
     if entry.mode == pb.HOOK_MODE_VALIDATE:
@@ -99,6 +106,7 @@ def _rule_decision(
     violations = check(decision)
     if violations:
         raise invalid(*violations[0])
+    check_titles(decision.tasks)
     for position, injected in enumerate(decision.injected_events):
         if injected.event.content.WhichOneof("kind") is None:
             raise invalid(f"injected_events[{position}].event.content", "is required")
@@ -108,6 +116,17 @@ def _rule_decision(
     if action == "block":
         return Ruling(BLOCK, decision.block.reason or decision.block.code, answer=decision)
     return Ruling(ALLOW, answer=decision)
+
+
+def check_titles(tasks: Iterable[pb.Task]) -> None:
+    """Refuse new tasks that do not say what is to be done.
+
+    Raises:
+        InvalidArgument: VALIDATION.
+    """
+    for position, task in enumerate(tasks):
+        if not task.title:
+            raise invalid(f"tasks[{position}].title", "is required")
 
 
 def _check_only_validates(decision: pb.HookDecision, action: str) -> None:

@@ -267,6 +267,7 @@ class WorkerSession:
             )
             return
         self._set_timer("ping", options.ping_interval_seconds, self._tick)
+        # A sign of life both ways: proxies keep the stream open, a worker sees a dead server.
         self.send(pong=pb.Pong())
 
     def _grew_old(self) -> None:

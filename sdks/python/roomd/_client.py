@@ -1,0 +1,180 @@
+"""Calls to the service: credential, deadline, retries, typed errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from roomd import exceptions as errors
+from roomd import v1 as pb
+
+R = TypeVar("R", bound=Message)
+
+CALL_SECONDS = 30.0
+DELIVERED_SECONDS = 75.0
+"""For calls that wait for the cascade, which the server bounds at 60 s."""
+FIRST_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 10.0
+RETRY_SECONDS = 60.0
+"""How long a call is repeated while the service is not there."""
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+current_invocation: contextvars.ContextVar[str] = contextvars.ContextVar(
+    "roomd_invocation", default=""
+)
+"""The hook invocation that this task answers, if any: calls made in it carry it, so that a
+call which would wait for itself is refused instead of hanging."""
+
+_OPTIONS = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+]
+
+
+class Client:
+    """A connection to the service.
+
+    Args:
+        address: ``host:port``.
+        api_key: The key; '' for a server on loopback that asks for none.
+        tls: Use TLS; a bytes value is the PEM of the authority to trust.
+    """
+
+    def __init__(self, address: str, api_key: str = "", *, tls: bool | bytes = False) -> None:
+        self.address = address
+        self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+        if tls:
+            credentials = grpc.ssl_channel_credentials(tls if isinstance(tls, bytes) else None)
+            self.channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
+        else:
+            self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._calls: dict[str, Any] = {}
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Credential and, inside a handler, the invocation."""
+        invocation = current_invocation.get()
+        if invocation:
+            return (*self._metadata, ("roomd-invocation", invocation))
+        return self._metadata
+
+    async def call(
+        self, path: str, request: Message, response: type[R], *, timeout: float = CALL_SECONDS
+    ) -> R:
+        """Make a unary call; repeat it while the service is not there.
+
+        An error means that nothing was decided, so repeating is safe; requests with an
+        ``idempotency_key`` or ``request_id`` get one when they have none.
+
+        Raises:
+            RoomKitError: the subclass for the reason.
+        """
+        _give_key(request)
+        call = self._calls.get(path)
+        if call is None:
+            call = self._calls[path] = self.channel.unary_unary(
+                path,
+                request_serializer=type(request).SerializeToString,
+                response_deserializer=response.FromString,
+            )
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + RETRY_SECONDS
+        attempt = 0
+        while True:
+            try:
+                return cast("R", await call(request, metadata=self.metadata(), timeout=timeout))
+            except grpc.aio.AioRpcError as error:
+                typed = error_from(error)
+                if error.code() != grpc.StatusCode.UNAVAILABLE or loop.time() > give_up:
+                    raise typed from None
+                await asyncio.sleep(backoff(attempt))
+                attempt += 1
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self.channel.close(None)
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before a repeated try: full jitter below a doubling bound."""
+    bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 16))
+    return random.uniform(0, bound)
+
+
+def _give_key(request: Message) -> None:
+    """Make a call that creates something safe to repeat."""
+    fields = request.DESCRIPTOR.fields_by_name
+    for name in ("idempotency_key", "request_id"):
+        if name in fields and not getattr(request, name):
+            setattr(request, name, uuid4().hex)
+
+
+def error_from(error: grpc.aio.AioRpcError) -> errors.RoomKitError:
+    """The typed error of a failed call."""
+    message = error.details() or error.code().name
+    info = error_details_pb2.ErrorInfo()
+    bad = error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for detail in status_pb2.Status.FromString(cast("bytes", value)).details:
+                for into in (info, bad, retry):
+                    if detail.Is(into.DESCRIPTOR):
+                        detail.Unpack(into)
+    made = error_of_reason(info.reason, message, dict(info.metadata), error.code())
+    if isinstance(made, errors.ValidationFailedError):
+        made.violations = {one.field: one.description for one in bad.field_violations}
+    if isinstance(made, errors.RateLimitedError):
+        made.retry_after_seconds = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+    return made
+
+
+def error_of_status(status: pb.Status) -> errors.RoomKitError:
+    """The typed error of a status inside a stream."""
+    reason = pb.ErrorReason.Name(status.reason).removeprefix("ERROR_REASON_")
+    code = next(
+        (one for one in grpc.StatusCode if one.value[0] == status.code), grpc.StatusCode.UNKNOWN
+    )
+    return error_of_reason(reason, status.message, {}, code)
+
+
+def error_of_reason(
+    reason: str, message: str, metadata: Mapping[str, str], code: grpc.StatusCode
+) -> errors.RoomKitError:
+    """The most telling class for a reason, else for a code."""
+    kind = _BY_REASON.get(reason) or _BY_CODE.get(code, errors.RoomKitError)
+    return kind(message, reason=reason or code.name, metadata=metadata)
+
+
+_BY_REASON: Mapping[str, type[errors.RoomKitError]] = {
+    "ROOM_NOT_FOUND": errors.RoomNotFoundError,
+    "CHANNEL_NOT_FOUND": errors.ChannelNotRegisteredError,
+    "BINDING_NOT_FOUND": errors.ChannelNotFoundError,
+    "PARTICIPANT_NOT_FOUND": errors.ParticipantNotFoundError,
+    "EVENT_NOT_FOUND": errors.EventNotFoundError,
+    "CHANNEL_EXISTS": errors.ChannelAlreadyRegisteredError,
+    "ROOM_CLOSED": errors.RoomClosedError,
+    "RATE_LIMITED": errors.RateLimitedError,
+    "WOULD_DEADLOCK": errors.WouldDeadlockError,
+}
+_BY_CODE: Mapping[grpc.StatusCode, type[errors.RoomKitError]] = {
+    grpc.StatusCode.NOT_FOUND: errors.NotFoundError,
+    grpc.StatusCode.ALREADY_EXISTS: errors.AlreadyExistsError,
+    grpc.StatusCode.INVALID_ARGUMENT: errors.ValidationFailedError,
+    grpc.StatusCode.PERMISSION_DENIED: errors.PermissionDeniedError,
+    grpc.StatusCode.UNAUTHENTICATED: errors.UnauthenticatedError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.RateLimitedError,
+    grpc.StatusCode.UNAVAILABLE: errors.ServiceUnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.ServiceUnavailableError,
+}

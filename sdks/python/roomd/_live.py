@@ -1,0 +1,178 @@
+"""A live connection of a WebSocket channel: deliveries in, acknowledged once handled."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from roomd import v1 as pb
+from roomd._client import Client, backoff, error_from
+from roomd._convert import event_from_pb
+from roomd.models.event import RoomEvent
+
+log = logging.getLogger(__name__)
+
+OPEN_SECONDS = 15.0
+STEADY_SECONDS = 30.0
+OUTGOING_FRAMES = 1024
+
+SendFn = Callable[[str, RoomEvent], Awaitable[None] | None]
+"""Called with (connection id, event) for every event of the connection's rooms."""
+StreamSendFn = Callable[[str, dict[str, Any]], Awaitable[None] | None]
+"""Called with (connection id, message) for parts of an answer while it is written. The
+message has ``type`` (stream_start, stream_chunk, stream_end, stream_retract), ``stream_id``,
+``sequence``, ``room_id``, ``channel_id`` and ``delta``."""
+
+
+class LiveConnection:
+    """One connection; reconnects for ever.
+
+    Args:
+        client: The service.
+        channel_id: The channel.
+        connection_id: Its id.
+        send: Gets events.
+        stream_send: Gets parts of answers; None: only finished ones are shown.
+        rooms: Rooms to see; empty: all that the channel is attached to.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        channel_id: str,
+        connection_id: str,
+        send: SendFn,
+        *,
+        stream_send: StreamSendFn | None = None,
+        rooms: tuple[str, ...] = (),
+    ) -> None:
+        self._client = client
+        self._channel_id = channel_id
+        self._connection_id = connection_id
+        self._send = send
+        self._stream_send = stream_send
+        self._rooms = set(rooms)
+        self._outgoing: asyncio.Queue[pb.ChannelServiceConnectRequest] = asyncio.Queue(
+            maxsize=OUTGOING_FRAMES
+        )
+        self._opened: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            RoomKitError: the server refused it.
+        """
+        self._opened = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._stay_connected())
+        await asyncio.wait_for(asyncio.shield(self._opened), OPEN_SECONDS)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def subscribe(self, room_id: str) -> None:
+        """See one more room."""
+        self._rooms.add(room_id)
+        rooms = pb.SubscribeTo(room_ids=[room_id])
+        await self._outgoing.put(pb.ChannelServiceConnectRequest(subscribe=rooms))
+
+    async def unsubscribe(self, room_id: str) -> None:
+        """See a room no more."""
+        self._rooms.discard(room_id)
+        rooms = pb.SubscribeTo(room_ids=[room_id])
+        await self._outgoing.put(pb.ChannelServiceConnectRequest(unsubscribe=rooms))
+
+    async def _stay_connected(self) -> None:
+        attempt = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._serve()
+            except grpc.aio.AioRpcError as error:
+                if self._opened is not None and not self._opened.done():
+                    if error.code() != grpc.StatusCode.UNAVAILABLE:
+                        self._opened.set_exception(error_from(error))
+                        return
+                elif error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAUTHENTICATED):
+                    log.warning("connection %s ends: %s", self._connection_id, error.details())
+                    return
+            attempt = 1 if loop.time() - began > STEADY_SECONDS else attempt + 1
+            await asyncio.sleep(backoff(attempt))
+
+    async def _serve(self) -> None:
+        call = self._client.channel.stream_stream(
+            "/roomd.v1.ChannelService/Connect",
+            request_serializer=pb.ChannelServiceConnectRequest.SerializeToString,
+            response_deserializer=pb.ChannelServiceConnectResponse.FromString,
+        )(self._requests(), metadata=self._client.metadata())
+        try:
+            async for response in call:
+                match response.WhichOneof("message"):
+                    case "opened":
+                        if self._opened is not None and not self._opened.done():
+                            self._opened.set_result(None)
+                    case "batch":
+                        await self._take(response.batch)
+        finally:
+            call.cancel()
+
+    async def _requests(self) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
+        yield pb.ChannelServiceConnectRequest(
+            open=pb.Open(
+                channel_id=self._channel_id,
+                connection_id=self._connection_id,
+                room_ids=sorted(self._rooms),
+                acknowledges=True,
+                ephemeral=self._stream_send is not None,
+            )
+        )
+        while True:
+            yield await self._outgoing.get()
+
+    async def _take(self, batch: pb.Batch) -> None:
+        for ephemeral in batch.ephemerals:
+            if ephemeral.HasField("stream") and self._stream_send is not None:
+                await self._call(self._stream_send, _stream_message(ephemeral))
+        handled = []
+        for delivery in batch.deliveries:
+            if await self._call(self._send, event_from_pb(delivery.event)):
+                handled.append(delivery.delivery_id)
+        if handled:
+            acknowledge = pb.Acknowledge(delivery_ids=handled)
+            await self._outgoing.put(pb.ChannelServiceConnectRequest(acknowledge=acknowledge))
+
+    async def _call(self, function: Callable[..., Any], message: object) -> bool:
+        """Hand something over; False when the application failed on it: it comes again."""
+        try:
+            outcome = function(self._connection_id, message)
+            if inspect.isawaitable(outcome):
+                await outcome
+        except Exception:  # boundary: the application's callback
+            log.exception("connection %s could not be served", self._connection_id)
+            return False
+        return True
+
+
+def _stream_message(event: pb.EphemeralEvent) -> dict[str, Any]:
+    stream = event.stream
+    kind = pb.EphemeralType.Name(event.type).removeprefix("EPHEMERAL_TYPE_").lower()
+    return {
+        "type": "stream_chunk" if kind == "stream_delta" else kind,
+        "stream_id": stream.stream_id,
+        "sequence": stream.sequence,
+        "room_id": event.room_id,
+        "channel_id": event.channel_id,
+        "delta": stream.text,
+        "event_id": stream.event_id or None,
+        "reason": stream.reason or None,
+    }

@@ -1,0 +1,337 @@
+"""The worker stream: handlers attach by name, work comes in, answers go out.
+
+The stream is kept for ever: lost, it is dialled again with full jitter; told to drain, a new
+one is opened before the old one ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import grpc
+
+from roomd import v1 as pb
+from roomd._client import Client, backoff, current_invocation, error_from, error_of_status
+from roomd._convert import seconds
+from roomd.exceptions import RoomKitError
+
+log = logging.getLogger(__name__)
+
+PROTOCOL_REVISION = 1
+SDK_VERSION = "0.1.0"
+ATTACH_SECONDS = 15.0
+STEADY_SECONDS = 30.0
+"""A stream that served this long was a good one: the next loss starts with a short wait."""
+MAX_RESULT_BYTES = 3 * 1024 * 1024
+SILENCE_SECONDS = 70.0
+"""Longer than three pings: a server that says nothing for this long is gone."""
+OUTGOING_FRAMES = 4096
+
+Answer = pb.HookDecision | pb.Done | pb.HandlerResult | pb.Failure
+Emit = Callable[[str], Awaitable[None]]
+"""Sends a text delta of a streamed answer."""
+Serve = Callable[[pb.Invocation, Emit], Awaitable[Answer]]
+"""Serves one invocation."""
+
+
+@dataclass
+class Handler:
+    """A handler as it is attached."""
+
+    spec: pb.HandlerSpec
+    serve: Serve
+    attached: asyncio.Future[None] | None = None
+
+
+@dataclass
+class _Stream:
+    """One stream of the worker."""
+
+    outgoing: asyncio.Queue[pb.ConnectRequest | None] = field(
+        default_factory=lambda: asyncio.Queue(maxsize=OUTGOING_FRAMES)
+    )
+    ready: list[pb.Result] = field(default_factory=list)
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    draining: bool = False
+    welcomed: bool = False
+
+
+class Worker:
+    """Serves handlers over one stream at a time (two while it moves)."""
+
+    def __init__(self, client: Client, worker_id: str = "") -> None:
+        self._client = client
+        self._worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self._handlers: dict[str, Handler] = {}
+        self._stream: _Stream | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._attach_ids = 0
+        self._closing = False
+
+    # -------------------------------------------------------------- handlers
+
+    async def attach(self, handlers: dict[str, Handler]) -> None:
+        """Serve more handlers; returns when the server has taken them.
+
+        Raises:
+            RoomKitError: the server refused one; the others are attached.
+        """
+        loop = asyncio.get_running_loop()
+        for name, handler in handlers.items():
+            handler.attached = loop.create_future()
+            self._handlers[name] = handler
+        if self._stream is None:
+            self._stream = _Stream()
+            self._keep(self._stay_connected())
+        elif self._stream.welcomed:
+            await self._send_attach(self._stream, handlers)
+        futures = [handler.attached for handler in handlers.values() if handler.attached]
+        async with asyncio.timeout(ATTACH_SECONDS):
+            outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def detach(self, name: str) -> bool:
+        """Serve a handler no more; whether it was served."""
+        if self._handlers.pop(name, None) is None:
+            return False
+        if self._stream is not None and self._stream.welcomed:
+            await self._stream.outgoing.put(pb.ConnectRequest(detach=pb.Detach(names=[name])))
+        return True
+
+    async def close(self) -> None:
+        """Say goodbye and stop."""
+        self._closing = True
+        if self._stream is not None and self._stream.welcomed:
+            self._stream.outgoing.put_nowait(pb.ConnectRequest(goodbye=pb.Goodbye()))
+            self._stream.outgoing.put_nowait(None)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _keep(self, work: Any) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -------------------------------------------------------------- the stream
+
+    async def _stay_connected(self) -> None:
+        attempt = 0
+        loop = asyncio.get_running_loop()
+        while not self._closing:
+            began = loop.time()
+            stream = self._stream = self._stream if attempt == 0 and self._stream else _Stream()
+            try:
+                await self._serve(stream)
+            except grpc.aio.AioRpcError as error:
+                if error.code() in _FINAL:
+                    self._fail(error_from(error))
+                    return
+                log.warning("the worker stream was lost: %s; dialling again", error.details())
+            finally:
+                stream.welcomed = False
+                for task in stream.running.values():
+                    task.cancel()
+            attempt = 1 if loop.time() - began > STEADY_SECONDS else attempt + 1
+            await asyncio.sleep(0.0 if stream.draining else backoff(attempt))
+
+    def _fail(self, error: RoomKitError) -> None:
+        for handler in self._handlers.values():
+            if handler.attached is not None and not handler.attached.done():
+                handler.attached.set_exception(error)
+
+    async def _serve(self, stream: _Stream) -> None:
+        call = self._client.channel.stream_stream(
+            "/roomd.v1.HookService/Connect",
+            request_serializer=pb.ConnectRequest.SerializeToString,
+            response_deserializer=pb.ConnectResponse.FromString,
+        )(self._requests(stream), metadata=self._client.metadata())
+        sender = self._keep(self._send_results(stream))
+        try:
+            while True:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    response = await call.read()
+                if response is grpc.aio.EOF:
+                    return
+                await self._take(stream, response)
+        except TimeoutError:
+            log.warning("the server said nothing for %g s; dialling again", SILENCE_SECONDS)
+        finally:
+            sender.cancel()
+            call.cancel()
+
+    async def _requests(self, stream: _Stream) -> AsyncIterator[pb.ConnectRequest]:
+        yield pb.ConnectRequest(
+            hello=pb.Hello(
+                protocol_revision=PROTOCOL_REVISION,
+                worker_id=self._worker_id,
+                sdk_name="roomd-python",
+                sdk_version=SDK_VERSION,
+            )
+        )
+        while (request := await stream.outgoing.get()) is not None:
+            yield request
+
+    async def _take(self, stream: _Stream, response: pb.ConnectResponse) -> None:
+        match response.WhichOneof("message"):
+            case "invocations":
+                for invocation in response.invocations.invocations:
+                    self._start(stream, invocation)
+            case "welcome":
+                stream.welcomed = True
+                await self._send_attach(stream, self._handlers)
+            case "attached":
+                self._note_attached(response.attached)
+            case "cancel":
+                task = stream.running.get(response.cancel.invocation_id)
+                if task is not None:
+                    task.cancel()
+            case "drain":
+                stream.draining = True
+                await stream.outgoing.put(pb.ConnectRequest(goodbye=pb.Goodbye(reason="drain")))
+                log.info("the server drains; moving to a new stream")
+            case "settled":
+                settled = response.settled
+                log.warning("an answer was not applied: %s", settled.status.message)
+            case "notice":
+                notice = response.notice
+                log.warning("%s %s: %s", notice.code, notice.handler, notice.message)
+            case "pong" if response.pong.nonce == 0:
+                # The server's own sign of life: answer it, or it takes us for dead.
+                await stream.outgoing.put(pb.ConnectRequest(ping=pb.Ping(nonce=1)))
+
+    async def _send_attach(self, stream: _Stream, handlers: dict[str, Handler]) -> None:
+        if not handlers:
+            return
+        self._attach_ids += 1
+        attach = pb.Attach(
+            attach_id=self._attach_ids,
+            handlers=[
+                pb.Handler(name=name, spec=handler.spec) for name, handler in handlers.items()
+            ],
+        )
+        await stream.outgoing.put(pb.ConnectRequest(attach=attach))
+
+    def _note_attached(self, attached: pb.Attached) -> None:
+        for status in attached.handlers:
+            handler = self._handlers.get(status.name)
+            if handler is None or handler.attached is None or handler.attached.done():
+                continue
+            if status.status.code:
+                handler.attached.set_exception(error_of_status(status.status))
+            else:
+                handler.attached.set_result(None)
+
+    # -------------------------------------------------------------- invocations
+
+    def _start(self, stream: _Stream, invocation: pb.Invocation) -> None:
+        task = self._keep(self._run(stream, invocation))
+        stream.running[invocation.invocation_id] = task
+        task.add_done_callback(lambda _: stream.running.pop(invocation.invocation_id, None))
+
+    async def _run(self, stream: _Stream, invocation: pb.Invocation) -> None:
+        handler = self._handlers.get(invocation.handler)
+        token = current_invocation.set(invocation.invocation_id)
+        sequence = 0
+
+        async def emit(text: str) -> None:
+            nonlocal sequence
+            chunk = pb.ResultChunk(
+                invocation_id=invocation.invocation_id,
+                lease=invocation.lease,
+                sequence=sequence,
+                chunk=pb.HandlerChunk(text_delta=text),
+            )
+            sequence += 1
+            await stream.outgoing.put(pb.ConnectRequest(result_chunk=chunk))
+
+        try:
+            if handler is None:
+                answer: Answer = _failure(pb.ERROR_REASON_NOT_ATTACHED, "no such handler here")
+            else:
+                if invocation.HasField("oversize"):
+                    invocation = await self._fetch(invocation)
+                answer = await handler.serve(invocation, emit)
+        except Exception as error:  # boundary: a handler's fault is its answer, not our end
+            log.exception("handler %s failed", invocation.handler)
+            answer = _failure(
+                pb.ERROR_REASON_SERVER_FAULT, f"{type(error).__name__}: {error}"[:500]
+            )
+        finally:
+            current_invocation.reset(token)
+        result = _result(invocation, answer)
+        if result.ByteSize() > MAX_RESULT_BYTES:
+            result = _result(
+                invocation,
+                _failure(pb.ERROR_REASON_MESSAGE_TOO_LARGE, "the handler's answer is too large"),
+            )
+        stream.ready.append(result)
+        stream.bell.set()
+
+    async def _fetch(self, invocation: pb.Invocation) -> pb.Invocation:
+        """Get a payload that did not fit into the invocation."""
+        response = await self._client.call(
+            "/roomd.v1.HookService/GetInvocationPayload",
+            pb.GetInvocationPayloadRequest(
+                invocation_id=invocation.invocation_id, lease=invocation.lease
+            ),
+            pb.GetInvocationPayloadResponse,
+            timeout=max(0.1, seconds(invocation.timeout)),
+        )
+        full = pb.Invocation()
+        full.CopyFrom(invocation)
+        if response.HasField("hook"):
+            full.hook.CopyFrom(response.hook)
+        else:
+            full.call.CopyFrom(response.call)
+        full.context.CopyFrom(response.context)
+        return full
+
+    async def _send_results(self, stream: _Stream) -> None:
+        """Everything that is ready together leaves together."""
+        while True:
+            await stream.bell.wait()
+            stream.bell.clear()
+            results, stream.ready = stream.ready, []
+            if results:
+                batch = pb.ResultBatch(results=results)
+                await stream.outgoing.put(pb.ConnectRequest(results=batch))
+
+
+def _failure(reason: pb.ErrorReason, message: str) -> pb.Failure:
+    return pb.Failure(status=pb.Status(code=13, message=message, reason=reason))
+
+
+def _result(invocation: pb.Invocation, answer: Answer) -> pb.Result:
+    result = pb.Result(invocation_id=invocation.invocation_id, lease=invocation.lease)
+    match answer:
+        case pb.HookDecision():
+            result.decision.CopyFrom(answer)
+        case pb.Done():
+            result.done.CopyFrom(answer)
+        case pb.HandlerResult():
+            result.value.CopyFrom(answer)
+        case pb.Failure():
+            result.failure.CopyFrom(answer)
+    return result
+
+
+_FINAL = frozenset(
+    (
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.UNIMPLEMENTED,
+    )
+)

@@ -1,0 +1,1 @@
+"""Small tools for applications; the engine itself is in the service."""

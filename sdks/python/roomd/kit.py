@@ -1,0 +1,747 @@
+"""RoomKit: the documents' API over the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from roomd import v1 as pb
+from roomd._bindings import BindingCalls, binding_of
+from roomd._channels import Channels
+from roomd._convert import ROLES
+from roomd._events import EventCalls
+from roomd._hooks import HookFn, HookOptions, hook_handler
+from roomd._live import SendFn, StreamSendFn
+from roomd._names import handler_name
+from roomd._people import PeopleCalls
+from roomd._realtime import RealtimeCalls
+from roomd._rooms import RoomCalls
+from roomd._serving import router_handler
+from roomd._session import FrameworkHandler, Session
+from roomd._settings import embedded_settings, refuse_later, store_path
+from roomd.channels.base import Channel
+from roomd.core.inbound_router import InboundRoomRouter
+from roomd.core.router import ContentTranscoder
+from roomd.exceptions import NotSupportedError
+from roomd.models.channel import ChannelBinding, RateLimit
+from roomd.models.delivery import DeliveryStatus, InboundMessage, InboundResult
+from roomd.models.enums import (
+    Access,
+    ChannelCategory,
+    ChannelDirection,
+    ChannelType,
+    EphemeralEventType,
+    EventType,
+    HookExecution,
+    HookTrigger,
+    ParticipantRole,
+    ParticipantStatus,
+)
+from roomd.models.event import EventContent, RoomEvent
+from roomd.models.room import Participant, ReadMarker, Room, RoomTimers
+from roomd.models.task import Observation, Task
+from roomd.realtime.base import EphemeralCallback
+from roomd.store.reader import StoreReader
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Done:
+    """The outcome of something that took effect already; may be awaited or not."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """The outcome."""
+        yield from ()
+        return self._value
+
+    def __bool__(self) -> bool:
+        """As its outcome."""
+        return bool(self._value)
+
+
+class RoomKit:
+    """Rooms, channels and hooks of a roomd service.
+
+    Registering channels and hooks is synchronous; it reaches the service before the next
+    call. Use it as ``async with RoomKit(...) as kit`` or call ``close``.
+
+    Args:
+        address: ``host:port`` of the service; None starts a server in this process.
+        api_key: Its key.
+        tls: Use TLS; bytes are the PEM of the authority to trust.
+        store: For the server in this process: ``InMemoryStore()`` (default) or
+            ``SQLiteStore(path)``.
+        inbound_router: Chooses rooms before the built-in rules do.
+        max_chain_depth: For the server in this process: answers to answers. Default 5.
+        process_timeout: For the server in this process: seconds for one message. Default 30.
+        inbound_rate_limit: For the server in this process: messages per channel.
+        **later: The documents' other arguments; those that this version does not have are
+            refused.
+
+    Raises:
+        NotSupportedError: an argument of a later version, or one that only the server can
+            take, together with an address.
+    """
+
+    def __init__(  # noqa: PLR0913 - the documents' constructor
+        self,
+        address: str | None = None,
+        *,
+        api_key: str = "",
+        tls: bool | bytes = False,
+        store: object = None,
+        inbound_router: InboundRoomRouter | None = None,
+        max_chain_depth: int | None = None,
+        process_timeout: float | None = None,
+        inbound_rate_limit: RateLimit | None = None,
+        **later: object,
+    ) -> None:
+        refuse_later(later)
+        settings = embedded_settings(max_chain_depth, process_timeout, inbound_rate_limit)
+        if address is not None and (settings or store is not None):
+            names = ", ".join([*settings, *(["store"] if store is not None else [])])
+            raise NotSupportedError(f"{names}: set it on the server at {address}, not here")
+        self._session = Session(address, api_key, tls=tls, path=store_path(store), options=settings)
+        self._channels = Channels(self._session)
+        self._rooms = RoomCalls(self._session)
+        self._events = EventCalls(self._session)
+        self._bindings = BindingCalls(self._session)
+        self._people = PeopleCalls(self._session)
+        self._live = RealtimeCalls(self._session)
+        self._reader = StoreReader(self._session)
+        self._hook_names: set[str] = set()
+        if inbound_router is not None:
+            self._session.enqueue_handler("inbound-router", router_handler(inbound_router))
+
+    # -------------------------------------------------------------- life
+
+    async def connect(self) -> None:
+        """Connect now and bring everything that was registered to the service."""
+        await self._session.ready()
+
+    async def close(self) -> None:
+        """Hang up; stop the server in this process."""
+        await self._live.close()
+        await self._channels.close()
+        await self._session.close()
+
+    async def __aenter__(self) -> RoomKit:
+        """Connect."""
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    @property
+    def store(self) -> StoreReader:
+        """Reads what the service has stored."""
+        return self._reader
+
+    @property
+    def _transcoder(self) -> ContentTranscoder | None:
+        return self._channels.transcoder
+
+    @_transcoder.setter
+    def _transcoder(self, transcoder: ContentTranscoder | None) -> None:
+        """The documents replace the transcoder this way; see ``set_transcoder``."""
+        self._channels.transcoder = transcoder
+
+    def set_transcoder(self, transcoder: ContentTranscoder | None) -> None:
+        """Replace the built-in rules for the channels that this kit serves."""
+        self._channels.transcoder = transcoder
+
+    # -------------------------------------------------------------- channels
+
+    def register_channel(self, channel: Channel) -> None:
+        """Register a channel and serve it.
+
+        Raises:
+            ChannelAlreadyRegisteredError: its id is taken.
+        """
+        self._channels.register(channel)
+
+    async def unregister_channel(self, channel_id: str) -> None:
+        """Remove a channel from all rooms and from the service."""
+        await self._channels.unregister(channel_id)
+
+    def get_channel(self, channel_id: str) -> Channel | None:
+        """A channel of this kit, or None."""
+        return self._channels.get(channel_id)
+
+    def list_channels(self) -> list[Channel]:
+        """The channels of this kit."""
+        return self._channels.all()
+
+    async def attach_channel(
+        self,
+        room_id: str,
+        channel_id: str,
+        category: ChannelCategory | None = None,
+        access: Access = Access.READ_WRITE,
+        visibility: str = "all",
+        **settings: Any,
+    ) -> ChannelBinding:
+        """Attach a channel to a room.
+
+        Args:
+            room_id: The room.
+            channel_id: The channel.
+            category: Follows the channel's type unless said.
+            access: What it may do.
+            visibility: Who sees what it writes.
+            **settings: direction, participant_id, metadata, rate_limit, retry_policy,
+                capabilities.
+        """
+        settings.pop("channel_type", None)  # the documents' early versions pass it
+        binding = binding_of(category=category, access=access, visibility=visibility, **settings)
+        return await self._bindings.attach(room_id, channel_id, binding)
+
+    async def detach_channel(self, room_id: str, channel_id: str) -> bool:
+        """Detach a channel; whether it was attached."""
+        return await self._bindings.detach(room_id, channel_id)
+
+    async def mute(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """It hears, but what it says is stored BLOCKED."""
+        return await self._bindings.change("MuteChannel", room_id, channel_id)
+
+    async def unmute(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """It speaks again."""
+        return await self._bindings.change("UnmuteChannel", room_id, channel_id)
+
+    async def mute_output(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """Sound to it is silenced."""
+        return await self._bindings.change("MuteOutput", room_id, channel_id)
+
+    async def unmute_output(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """Sound to it is heard again."""
+        return await self._bindings.change("UnmuteOutput", room_id, channel_id)
+
+    async def set_access(self, room_id: str, channel_id: str, access: Access) -> ChannelBinding:
+        """Say what a channel may do in a room."""
+        return await self._bindings.set_access(room_id, channel_id, access)
+
+    async def set_visibility(
+        self, room_id: str, channel_id: str, visibility: str
+    ) -> ChannelBinding:
+        """Say who sees what a channel writes."""
+        return await self._bindings.set_visibility(room_id, channel_id, visibility)
+
+    async def update_binding_metadata(
+        self, room_id: str, channel_id: str, metadata: Mapping[str, Any]
+    ) -> ChannelBinding:
+        """Merge keys into a binding's metadata."""
+        return await self._bindings.update_metadata(room_id, channel_id, metadata)
+
+    async def get_binding(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """A channel of a room.
+
+        Raises:
+            ChannelNotFoundError: it is not attached.
+        """
+        return await self._bindings.change("GetBinding", room_id, channel_id)
+
+    async def list_bindings(self, room_id: str) -> list[ChannelBinding]:
+        """The channels of a room."""
+        return await self._reader.list_bindings(room_id)
+
+    async def connect_websocket(
+        self,
+        channel_id: str,
+        connection_id: str,
+        send_fn: SendFn,
+        room_id: str | None = None,
+        *,
+        stream_send_fn: StreamSendFn | None = None,
+    ) -> None:
+        """Add a live connection to a WebSocket channel."""
+        await self._channels.connect(channel_id, connection_id, send_fn, room_id, stream_send_fn)
+
+    async def disconnect_websocket(self, channel_id: str, connection_id: str) -> None:
+        """Remove a live connection."""
+        await self._channels.disconnect(channel_id, connection_id)
+
+    async def subscribe_websocket(self, channel_id: str, connection_id: str, room_id: str) -> None:
+        """Let a connection see one more room."""
+        await self._channels.subscribe(channel_id, connection_id, room_id)
+
+    async def unsubscribe_websocket(
+        self, channel_id: str, connection_id: str, room_id: str
+    ) -> None:
+        """Let a connection see a room no more."""
+        await self._channels.unsubscribe(channel_id, connection_id, room_id)
+
+    # -------------------------------------------------------------- hooks
+
+    def hook(
+        self,
+        trigger: HookTrigger,
+        execution: HookExecution = HookExecution.SYNC,
+        priority: int = 0,
+        name: str = "",
+        timeout: float = 30.0,
+        channel_types: Collection[ChannelType] | None = None,
+        channel_ids: Collection[str] | None = None,
+        directions: Collection[ChannelDirection] | None = None,
+        recent_events: int = 20,
+    ) -> Callable[[F], F]:
+        """Make a function a hook of all rooms.
+
+        Deciding hooks (BEFORE_…) get at most 10 s, watching ones 300 s.
+        """
+        options = HookOptions(
+            priority=priority,
+            timeout=timeout,
+            channel_types=channel_types,
+            channel_ids=channel_ids,
+            directions=directions,
+            recent_events=recent_events,
+        )
+
+        def register(function: F) -> F:
+            given = name or getattr(function, "__name__", "hook")
+            self._add_hook(self._free_name(given), trigger, execution, function, options)
+            return function
+
+        return register
+
+    def _free_name(self, name: str) -> str:
+        """A name that no other hook of this kit has."""
+        plain = handler_name(name)
+        return plain if plain not in self._hook_names else handler_name(f"{name}-{uuid4().hex[:6]}")
+
+    def _add_hook(
+        self,
+        name: str,
+        trigger: HookTrigger,
+        execution: HookExecution,
+        function: HookFn,
+        options: HookOptions,
+    ) -> None:
+        self._hook_names.add(name)
+        handler = hook_handler(trigger, execution, function, options)
+        self._session.enqueue_handler(name, handler)
+
+    def add_room_hook(
+        self,
+        room_id: str,
+        trigger: HookTrigger,
+        execution: HookExecution,
+        fn: HookFn,
+        priority: int = 0,
+        name: str = "",
+    ) -> Done:
+        """Make a function a hook of one room; may be awaited."""
+        given = name or getattr(fn, "__name__", "hook")
+        options = HookOptions(priority=priority, room_id=room_id)
+        self._add_hook(_room_hook(room_id, given), trigger, execution, fn, options)
+        return Done(None)
+
+    def remove_room_hook(self, room_id: str, name: str) -> Done:
+        """Remove a hook of one room; may be awaited. Whether there was one."""
+        full = _room_hook(room_id, name)
+        known = full in self._hook_names
+        self._hook_names.discard(full)
+        if known:
+            self._session.drop_handler(full)
+        return Done(known)
+
+    def on(self, event_type: str) -> Callable[[F], F]:
+        """Make a function a handler of framework events of a type."""
+
+        def register(function: F) -> F:
+            handler: FrameworkHandler = function
+            self._session.on_framework_event(event_type, handler)
+            return function
+
+        return register
+
+    def on_delivery_status(self, function: F) -> F:
+        """Call a function whenever a delivery changes its state."""
+        name = self._free_name(f"{getattr(function, '__name__', 'status')}-delivery-status")
+        trigger, execution = HookTrigger.ON_DELIVERY_STATUS, HookExecution.ASYNC
+        self._add_hook(name, trigger, execution, function, HookOptions(recent_events=0))
+        return function
+
+    # -------------------------------------------------------------- rooms
+
+    async def create_room(
+        self,
+        room_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timers: RoomTimers | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Room:
+        """Make a room. ``metadata["timers"]`` may hold the timers, as in the documents."""
+        return await self._rooms.create(room_id, dict(metadata or {}), timers, labels or {})
+
+    async def get_room(self, room_id: str) -> Room:
+        """A room.
+
+        Raises:
+            RoomNotFoundError: there is none.
+        """
+        return await self._rooms.get(room_id)
+
+    async def update_room_metadata(self, room_id: str, metadata: Mapping[str, Any]) -> Room:
+        """Merge keys into a room's metadata; None removes one."""
+        return await self._rooms.update_metadata(room_id, metadata)
+
+    async def set_room_timers(self, room_id: str, timers: RoomTimers) -> Room:
+        """Say when a room pauses and closes by itself."""
+        return await self._rooms.set_timers(room_id, timers)
+
+    async def pause_room(self, room_id: str) -> Room:
+        """ACTIVE to PAUSED."""
+        return await self._rooms.change("PauseRoom", room_id)
+
+    async def resume_room(self, room_id: str) -> Room:
+        """PAUSED to ACTIVE."""
+        return await self._rooms.change("ResumeRoom", room_id)
+
+    async def close_room(self, room_id: str) -> Room:
+        """End a conversation."""
+        return await self._rooms.change("CloseRoom", room_id)
+
+    async def archive_room(self, room_id: str) -> Room:
+        """CLOSED to ARCHIVED, for good."""
+        return await self._rooms.change("ArchiveRoom", room_id)
+
+    async def delete_room(self, room_id: str) -> None:
+        """Remove a room and everything in it."""
+        await self._rooms.delete(room_id)
+
+    async def check_room_timers(self, room_id: str) -> Room:
+        """Fire a room's timers that are due; the service does it by itself."""
+        return await self._rooms.change("CheckRoomTimers", room_id)
+
+    async def check_all_timers(self) -> list[Room]:
+        """Fire all timers that are due; rooms that changed."""
+        return await self._rooms.check_all_timers()
+
+    # -------------------------------------------------------------- events
+
+    async def process_inbound(
+        self, message: InboundMessage, room_id: str | None = None, *, wait: str = "delivered"
+    ) -> InboundResult:
+        """Take a message from outside through the whole pipeline.
+
+        Args:
+            message: The message.
+            room_id: The room; None: routed.
+            wait: "delivered": until everything it starts has ended; "committed": until it is
+                durable.
+        """
+        return await self._events.process_inbound(message, room_id, wait)
+
+    async def send_event(  # noqa: PLR0913 - the documents' signature
+        self,
+        room_id: str,
+        channel_id: str,
+        content: EventContent,
+        event_type: EventType = EventType.MESSAGE,
+        chain_depth: int = 0,
+        participant_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        visibility: str = "all",
+        provider: str | None = None,
+        response_visibility: str | None = None,
+        parent_event_id: str | None = None,
+        idempotency_key: str | None = None,
+        addressed_to: Sequence[str] | None = None,
+        *,
+        wait: str = "delivered",
+    ) -> RoomEvent:
+        """Write an event into a room from one of its channels.
+
+        Raises:
+            RoomClosedError: the room is closed.
+            ChannelNotFoundError: the channel is not attached.
+        """
+        request = self._events.send_request(
+            room_id=room_id,
+            channel_id=channel_id,
+            content=content,
+            event_type=event_type,
+            visibility=visibility,
+            response_visibility=response_visibility,
+            metadata=metadata,
+            addressed_to=addressed_to,
+            wait=wait,
+        )
+        request.chain_depth = chain_depth
+        request.participant_id = participant_id or ""
+        request.provider = provider or ""
+        request.parent_event_id = parent_event_id or ""
+        request.idempotency_key = idempotency_key or ""
+        return await self._events.send(request)
+
+    async def deliver(
+        self,
+        room_id: str,
+        content: EventContent | str,
+        channel_id: str | None = None,
+        strategy: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> RoomEvent | None:
+        """Say something of our own accord; None while it waits in the room's queue.
+
+        Args:
+            room_id: The room.
+            content: What to say.
+            channel_id: The target; None: the room's first transport channel.
+            strategy: "immediate" (default), "wait_for_idle" or "queued".
+            metadata: Free data.
+        """
+        return await self._events.deliver(room_id, content, channel_id, strategy, metadata)
+
+    async def get_timeline(
+        self,
+        room_id: str,
+        offset: int = 0,
+        limit: int = 50,
+        visibility_filter: str | None = None,
+        *,
+        after_index: int | None = None,
+        before_index: int | None = None,
+        newest_first: bool = False,
+    ) -> list[RoomEvent]:
+        """Events of a room by index."""
+        return await self._reader.list_events(
+            room_id,
+            offset,
+            limit,
+            visibility_filter=visibility_filter,
+            after_index=after_index,
+            before_index=before_index,
+            newest_first=newest_first,
+        )
+
+    async def update_event(
+        self,
+        room_id: str,
+        event_id: str,
+        content: EventContent | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> RoomEvent:
+        """Edit an event."""
+        return await self._people.update_event(room_id, event_id, content, metadata)
+
+    async def delete_event(
+        self, room_id: str, event_id: str, cascade_replies: bool = False
+    ) -> RoomEvent:
+        """Withdraw an event."""
+        return await self._people.delete_event(room_id, event_id, cascade_replies=cascade_replies)
+
+    async def process_delivery_status(self, status: DeliveryStatus) -> None:
+        """Tell the service what a provider says became of a message.
+
+        Raises:
+            ValueError: no channel, or a state that is none.
+        """
+        await self._events.report_status(status)
+
+    async def mark_read(self, room_id: str, channel_id: str, event_id: str) -> None:
+        """Everything up to an event is read."""
+        await self._people.mark_read(room_id, channel_id, event_id)
+
+    async def mark_all_read(self, room_id: str, channel_id: str) -> None:
+        """Everything is read."""
+        await self._people.mark_all_read(room_id, channel_id)
+
+    async def list_read_markers(self, room_id: str) -> list[ReadMarker]:
+        """How far each channel has read."""
+        return await self._reader.list_read_markers(room_id)
+
+    # -------------------------------------------------------------- people and findings
+
+    async def ensure_participant(
+        self,
+        room_id: str,
+        channel_id: str,
+        participant_id: str,
+        display_name: str | None = None,
+    ) -> Participant:
+        """Somebody of a room, added when they are not there."""
+        who = pb.Participant(
+            participant_id=participant_id,
+            channel_ids=[channel_id],
+            display_name=display_name or "",
+        )
+        return await self._people.add(room_id, who, ensure=True)
+
+    async def add_member(
+        self,
+        room_id: str,
+        channel_id: str,
+        participant_id: str,
+        identity_id: str | None = None,
+        display_name: str | None = None,
+        role: ParticipantRole = ParticipantRole.MEMBER,
+    ) -> Participant:
+        """Add somebody.
+
+        Raises:
+            AlreadyExistsError: they are there.
+        """
+        who = pb.Participant(
+            participant_id=participant_id,
+            channel_ids=[channel_id],
+            display_name=display_name or "",
+            identity_id=identity_id or "",
+            role=ROLES.number(role),
+        )
+        return await self._people.add(room_id, who, ensure=False)
+
+    async def update_participant(
+        self,
+        room_id: str,
+        participant_id: str,
+        *,
+        display_name: str | None = None,
+        role: ParticipantRole | None = None,
+        status: ParticipantStatus | None = None,
+    ) -> Participant:
+        """Change somebody's record."""
+        return await self._people.update(
+            room_id, participant_id, display_name=display_name, role=role, status=status
+        )
+
+    async def remove_member(
+        self,
+        room_id: str,
+        participant_id: str,
+        status: ParticipantStatus = ParticipantStatus.LEFT,
+    ) -> Participant:
+        """Somebody left, or is put out with BANNED."""
+        ban = status == ParticipantStatus.BANNED
+        return await self._people.remove(room_id, participant_id, ban=ban)
+
+    async def list_members(self, room_id: str, include_left: bool = False) -> list[Participant]:
+        """Everybody of a room."""
+        gone = (ParticipantStatus.LEFT, ParticipantStatus.BANNED)
+        people = await self._reader.list_participants(room_id)
+        return [who for who in people if include_left or who.status not in gone]
+
+    async def resolve_participant(
+        self,
+        room_id: str,
+        participant_id: str,
+        identity_id: str,
+        resolved_by: str = "manual",
+    ) -> Participant:
+        """Say who somebody is."""
+        return await self._people.resolve(room_id, participant_id, identity_id, resolved_by)
+
+    async def create_task(self, room_id: str, task: Task) -> Task:
+        """Store a task."""
+        return await self._people.create_task(room_id, task)
+
+    async def update_task(self, room_id: str, task: Task) -> Task:
+        """Store a task's new values."""
+        return await self._people.update_task(room_id, task)
+
+    async def list_tasks(self, room_id: str, status: str | None = None) -> list[Task]:
+        """Tasks of a room."""
+        return await self._reader.list_tasks(room_id, status)
+
+    async def list_observations(self, room_id: str) -> list[Observation]:
+        """Observations of a room."""
+        return await self._reader.list_observations(room_id)
+
+    async def submit_feedback(
+        self,
+        room_id: str,
+        rating: float,
+        event_id: str | None = None,
+        channel_id: str | None = None,
+        comment: str = "",
+        dimension: str = "overall",
+    ) -> Observation:
+        """Store feedback, 0 to 1."""
+        request = pb.SubmitFeedbackRequest(
+            room_id=room_id,
+            rating=rating,
+            event_id=event_id or "",
+            channel_id=channel_id or "",
+            comment=comment,
+            dimension=dimension,
+        )
+        return await self._people.feedback(request)
+
+    # -------------------------------------------------------------- fleeting things
+
+    async def publish_typing(
+        self,
+        room_id: str,
+        user_id: str,
+        is_typing: bool = True,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Someone types or stops."""
+        await self._live.typing(room_id, user_id, is_typing, data)
+
+    async def publish_presence(self, room_id: str, user_id: str, status: str) -> None:
+        """Someone is "online", "away" or "offline"."""
+        await self._live.presence(room_id, user_id, status)
+
+    async def publish_read_receipt(self, room_id: str, user_id: str, event_id: str) -> None:
+        """Someone read an event."""
+        await self._live.read_receipt(room_id, user_id, event_id)
+
+    async def publish_reaction(
+        self,
+        room_id: str,
+        user_id: str,
+        target_event_id: str,
+        emoji: str,
+        action: str = "add",
+    ) -> None:
+        """Someone reacts to an event, or takes it back with "remove"."""
+        await self._live.reaction(
+            room_id, user_id, target_event_id, emoji, remove=action == "remove"
+        )
+
+    async def publish_tool_call(
+        self,
+        room_id: str,
+        channel_id: str,
+        tool_calls: Sequence[Mapping[str, Any]],
+        event_type: EphemeralEventType = EphemeralEventType.TOOL_CALL_START,
+        duration_ms: float | None = None,
+    ) -> None:
+        """A tool call began or ended."""
+        await self._live.tool_call(room_id, channel_id, tool_calls, event_type, duration_ms)
+
+    async def publish_ephemeral(
+        self,
+        room_id: str,
+        event_type: EphemeralEventType,
+        user_id: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Anything else that is fleeting."""
+        await self._live.ephemeral(room_id, event_type, user_id=user_id, data=data)
+
+    async def subscribe_room(self, room_id: str, callback: EphemeralCallback) -> str:
+        """Call a function for every fleeting event of a room; the subscription's id."""
+        return await self._live.subscribe(room_id, callback)
+
+    async def unsubscribe_room(self, subscription_id: str) -> bool:
+        """End a subscription; whether there was one."""
+        return await self._live.unsubscribe(subscription_id)
+
+
+def _room_hook(room_id: str, name: str) -> str:
+    return handler_name(f"{name}@{room_id}")

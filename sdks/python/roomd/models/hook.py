@@ -1,0 +1,45 @@
+"""What a hook answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from roomd.models.base import Metadata, Model
+from roomd.models.event import RoomEvent
+from roomd.models.task import Observation, Task
+
+
+class InjectedEvent(Model):
+    """An event that a hook adds."""
+
+    event: RoomEvent
+    target_channel_ids: list[str] | None = None
+
+
+class HookResult(Model):
+    """Allow, block or modify, and what to add."""
+
+    action: Literal["allow", "block", "modify"]
+    event: Any = None
+    reason: str | None = None
+    injected_events: list[InjectedEvent] = Field(default_factory=list)
+    tasks: list[Task] = Field(default_factory=list)
+    observations: list[Observation] = Field(default_factory=list)
+    metadata: Metadata = Field(default_factory=dict)
+
+    @classmethod
+    def allow(cls, **extras: Any) -> HookResult:
+        """Go on."""
+        return cls(action="allow", **extras)
+
+    @classmethod
+    def block(cls, reason: str, **extras: Any) -> HookResult:
+        """Stop; the event is stored BLOCKED with the reason."""
+        return cls(action="block", reason=reason, **extras)
+
+    @classmethod
+    def modify(cls, event: RoomEvent, **extras: Any) -> HookResult:
+        """Go on with a changed event."""
+        return cls(action="modify", event=event, **extras)

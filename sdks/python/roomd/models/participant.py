@@ -1,0 +1,5 @@
+"""Participants; see ``roomd.models.room``."""
+
+from roomd.models.room import Participant
+
+__all__ = ["Participant"]

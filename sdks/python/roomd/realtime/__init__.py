@@ -1,0 +1,1 @@
+"""Fleeting events."""
