@@ -53,7 +53,7 @@ async def main(address: str, key: str) -> None:
                 status = response.attached.handlers[0].status
                 print("attached" if status.code == 0 else status.message, flush=True)
             elif kind == "ping":
-                await outgoing.put(pb.ConnectRequest(ping=pb.Ping(nonce=0)))
+                await outgoing.put(pb.ConnectRequest(pong=pb.Pong()))
 
 
 if __name__ == "__main__":

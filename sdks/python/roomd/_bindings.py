@@ -24,7 +24,7 @@ from roomd.models.channel import ChannelBinding, ChannelCapabilities, RateLimit,
 from roomd.models.enums import Access, ChannelCategory, ChannelDirection
 
 
-def binding_of(  # noqa: PLR0913 - a binding's settings, by keyword
+def binding_of(
     *,
     category: ChannelCategory | None = None,
     access: Access = Access.READ_WRITE,

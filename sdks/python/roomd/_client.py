@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -126,7 +126,8 @@ def error_from(error: grpc.aio.AioRpcError) -> errors.RoomKitError:
     info = error_details_pb2.ErrorInfo()
     bad = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
-    for key, value in error.trailing_metadata() or ():
+    trailing = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
+    for key, value in trailing:
         if key == "grpc-status-details-bin":
             for detail in status_pb2.Status.FromString(cast("bytes", value)).details:
                 for into in (info, bad, retry):

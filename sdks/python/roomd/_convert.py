@@ -23,8 +23,10 @@ from roomd.models.enums import (
     ChannelType,
     DeleteType,
     DeliveryMode,
+    EphemeralEventType,
     EventStatus,
     EventType,
+    HookTrigger,
     IdentificationStatus,
     ParticipantRole,
     ParticipantStatus,
@@ -152,6 +154,8 @@ ROLES = Words(pb.ParticipantRole, "PARTICIPANT_ROLE_", ParticipantRole)
 PARTICIPANT_STATUSES = Words(pb.ParticipantStatus, "PARTICIPANT_STATUS_", ParticipantStatus)
 IDENTIFICATIONS = Words(pb.IdentificationStatus, "IDENTIFICATION_STATUS_", IdentificationStatus)
 TASK_STATUSES = Words(pb.TaskStatus, "TASK_STATUS_", TaskStatus)
+HOOK_TRIGGERS = Words(pb.HookTrigger, "HOOK_TRIGGER_", HookTrigger)
+EPHEMERAL_TYPES = Words(pb.EphemeralType, "EPHEMERAL_TYPE_", EphemeralEventType)
 DELETE_TYPES = Words(pb.DeleteContent.DeleteType, "DELETE_TYPE_", DeleteType)
 
 _SCOPES = {

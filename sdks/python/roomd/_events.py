@@ -31,6 +31,15 @@ STRATEGIES = {
 }
 
 
+REPORTED = {
+    "sent": pb.DELIVERY_STATE_SENT,
+    "delivered": pb.DELIVERY_STATE_DELIVERED,
+    "read": pb.DELIVERY_STATE_READ,
+    "failed": pb.DELIVERY_STATE_FAILED,
+    "undelivered": pb.DELIVERY_STATE_FAILED,
+}
+
+
 class EventCalls:
     """Sends messages."""
 
@@ -149,15 +158,15 @@ class EventCalls:
         Raises:
             ValueError: no channel, or a state that is none.
         """
-        state = f"DELIVERY_STATE_{status.status.upper()}"
-        if state not in pb.DeliveryState.keys():
+        state = REPORTED.get(status.status)
+        if state is None:
             raise ValueError(f"status is sent, delivered, read or failed, not {status.status!r}")
         if not status.channel_id:
             raise ValueError("channel_id must say which channel sent the message")
         request = pb.ReportDeliveryStatusRequest(
             channel_id=status.channel_id,
             provider_message_id=status.message_id,
-            state=pb.DeliveryState.Value(state),
+            state=state,
             error_code=status.error_code or "",
             error_message=status.error_message or "",
         )

@@ -11,6 +11,7 @@ from roomd import v1 as pb
 from roomd._convert import (
     CHANNEL_TYPES,
     DIRECTIONS,
+    HOOK_TRIGGERS,
     context_from_pb,
     duration,
     event_from_pb,
@@ -65,7 +66,7 @@ def hook_handler(
         )
     cap = MAX_DECIDE_SECONDS if decides else MAX_OBSERVE_SECONDS
     spec = pb.HookSpec(
-        triggers=[pb.HookTrigger.Value(f"HOOK_TRIGGER_{trigger.name}")],
+        triggers=[HOOK_TRIGGERS.number(trigger)],
         mode=pb.HOOK_MODE_DECIDE if decides else pb.HOOK_MODE_OBSERVE,
         priority=options.priority,
         timeout=duration(min(options.timeout, cap)),

@@ -29,6 +29,13 @@ message has ``type`` (stream_start, stream_chunk, stream_end, stream_retract), `
 ``sequence``, ``room_id``, ``channel_id`` and ``delta``."""
 
 
+Outgoing = asyncio.Queue[pb.ChannelServiceConnectRequest | None]
+
+
+def _queue() -> Outgoing:
+    return asyncio.Queue(maxsize=OUTGOING_FRAMES + 1)
+
+
 class LiveConnection:
     """One connection; reconnects for ever.
 
@@ -57,9 +64,7 @@ class LiveConnection:
         self._send = send
         self._stream_send = stream_send
         self._rooms = set(rooms)
-        self._outgoing: asyncio.Queue[pb.ChannelServiceConnectRequest] = asyncio.Queue(
-            maxsize=OUTGOING_FRAMES
-        )
+        self._outgoing = _queue()
         self._opened: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -110,11 +115,13 @@ class LiveConnection:
             await asyncio.sleep(backoff(attempt))
 
     async def _serve(self) -> None:
+        # A queue per call: the requests of a lost call may still wait at the old one.
+        self._outgoing = _queue()
         call = self._client.channel.stream_stream(
             "/roomd.v1.ChannelService/Connect",
             request_serializer=pb.ChannelServiceConnectRequest.SerializeToString,
             response_deserializer=pb.ChannelServiceConnectResponse.FromString,
-        )(self._requests(), metadata=self._client.metadata())
+        )(self._requests(self._outgoing), metadata=self._client.metadata())
         try:
             async for response in call:
                 match response.WhichOneof("message"):
@@ -125,8 +132,9 @@ class LiveConnection:
                         await self._take(response.batch)
         finally:
             call.cancel()
+            self._outgoing.put_nowait(None)
 
-    async def _requests(self) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
+    async def _requests(self, outgoing: Outgoing) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
         yield pb.ChannelServiceConnectRequest(
             open=pb.Open(
                 channel_id=self._channel_id,
@@ -136,8 +144,8 @@ class LiveConnection:
                 ephemeral=self._stream_send is not None,
             )
         )
-        while True:
-            yield await self._outgoing.get()
+        while (request := await outgoing.get()) is not None:
+            yield request
 
     async def _take(self, batch: pb.Batch) -> None:
         for ephemeral in batch.ephemerals:

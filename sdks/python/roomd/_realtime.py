@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from roomd import v1 as pb
-from roomd._convert import struct
+from roomd._convert import EPHEMERAL_TYPES, struct
 from roomd._ephemeral import EphemeralSubscription
 from roomd._session import Session
 from roomd.models.enums import EphemeralEventType
@@ -81,7 +81,7 @@ class RealtimeCalls:
         """Anything else."""
         request = pb.PublishEphemeralRequest(
             room_id=room_id,
-            type=pb.EphemeralType.Value(f"EPHEMERAL_TYPE_{kind.name}"),
+            type=EPHEMERAL_TYPES.number(kind),
             user_id=user_id,
             channel_id=channel_id,
         )

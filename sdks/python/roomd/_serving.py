@@ -7,6 +7,7 @@ from typing import Any
 
 from roomd import v1 as pb
 from roomd._convert import (
+    EVENT_TYPES,
     binding_from_pb,
     content_from_pb,
     content_to_pb,
@@ -109,7 +110,7 @@ async def _convert(channel: Channel, message: pb.InboundMessage, context: RoomCo
     }
     if added:
         converted.metadata.CopyFrom(struct(added))
-    converted.event_type = pb.EventType.Value(f"EVENT_TYPE_{event.type.name}")
+    converted.event_type = EVENT_TYPES.number(event.type)
     return pb.HandlerResult(converted=converted)
 
 

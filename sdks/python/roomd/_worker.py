@@ -7,10 +7,11 @@ one is opened before the old one ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -118,8 +119,8 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _keep(self, work: Any) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -162,14 +163,16 @@ class Worker:
             while True:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     response = await call.read()
-                if response is grpc.aio.EOF:
-                    return
+                if not isinstance(response, pb.ConnectResponse):
+                    return  # the end of the stream
                 await self._take(stream, response)
         except TimeoutError:
             log.warning("the server said nothing for %g s; dialling again", SILENCE_SECONDS)
         finally:
             sender.cancel()
             call.cancel()
+            with contextlib.suppress(asyncio.QueueFull):
+                stream.outgoing.put_nowait(None)
 
     async def _requests(self, stream: _Stream) -> AsyncIterator[pb.ConnectRequest]:
         yield pb.ConnectRequest(
@@ -207,9 +210,9 @@ class Worker:
             case "notice":
                 notice = response.notice
                 log.warning("%s %s: %s", notice.code, notice.handler, notice.message)
-            case "pong" if response.pong.nonce == 0:
-                # The server's own sign of life: answer it, or it takes us for dead.
-                await stream.outgoing.put(pb.ConnectRequest(ping=pb.Ping(nonce=1)))
+            case "ping":
+                pong = pb.Pong(nonce=response.ping.nonce)
+                await stream.outgoing.put(pb.ConnectRequest(pong=pong))
 
     async def _send_attach(self, stream: _Stream, handlers: dict[str, Handler]) -> None:
         if not handlers:

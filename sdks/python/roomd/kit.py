@@ -88,7 +88,7 @@ class RoomKit:
             take, together with an address.
     """
 
-    def __init__(  # noqa: PLR0913 - the documents' constructor
+    def __init__(
         self,
         address: str | None = None,
         *,
@@ -445,7 +445,7 @@ class RoomKit:
         """
         return await self._events.process_inbound(message, room_id, wait)
 
-    async def send_event(  # noqa: PLR0913 - the documents' signature
+    async def send_event(
         self,
         room_id: str,
         channel_id: str,

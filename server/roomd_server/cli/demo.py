@@ -196,8 +196,9 @@ class Stage:
             )
             for number in range(meanwhile)
         ]
-        while sum(send.done() for send in sends) < meanwhile // 3:
-            await asyncio.sleep(0)
+        waiting: set[asyncio.Future[pb.SendResult]] = set(sends)
+        while len(waiting) > meanwhile * 2 // 3:
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         assert self._server is not None
         before = sum(send.done() for send in sends)
         self._server.send_signal(signal.SIGKILL)
@@ -261,9 +262,10 @@ class Stage:
         self._say(f"[bold]server[/] pid {self._server.pid} on {self._address}")
 
     async def _start(self, module: str, *arguments: str) -> Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, stdout=PIPE
-        )
+        with (self._folder / "stderr.log").open("ab") as errors:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", module, *arguments, stdout=PIPE, stderr=errors
+            )
 
     async def _expect(self, process: Process, word: str) -> None:
         assert process.stdout is not None
@@ -271,7 +273,8 @@ class Stage:
             while line := await process.stdout.readline():
                 if word in line.decode():
                     return
-        raise RuntimeError(f"process {process.pid} ended before it was ready")
+        said = (self._folder / "stderr.log").read_text(encoding="utf-8")[-2000:]
+        raise RuntimeError(f"process {process.pid} ended before it was ready:\n{said}")
 
     async def close(self) -> None:
         """Hang up and end the processes."""

@@ -14,6 +14,14 @@ from roomd.v1.channel_service_pb2_grpc import ChannelServiceStub
 
 RECONNECT_SECONDS = 0.1
 OPEN_SECONDS = 10.0
+OUTGOING_FRAMES = 1000
+
+
+Outgoing = asyncio.Queue[pb.ChannelServiceConnectRequest | None]
+
+
+def _queue() -> Outgoing:
+    return asyncio.Queue(maxsize=OUTGOING_FRAMES)
 
 
 @dataclass
@@ -36,7 +44,7 @@ class Person:
         self._metadata = (("authorization", f"Bearer {key}"),)
         self._channel = grpc.aio.insecure_channel(address)
         self._numbers = itertools.count(1)
-        self._outgoing: asyncio.Queue[pb.ChannelServiceConnectRequest] = asyncio.Queue(1000)
+        self._outgoing = _queue()
         self._waiting: dict[int, asyncio.Future[pb.SendResult]] = {}
         self._open = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -70,6 +78,7 @@ class Person:
         )
         if key:
             item.metadata.update({"burst": True})
+            item.addressed_to.SetInParent()  # nobody is asked: people talk among themselves
         future = asyncio.get_running_loop().create_future()
         self._waiting[send_id] = future
         await self._outgoing.put(pb.ChannelServiceConnectRequest(send=pb.SendBatch(items=[item])))
@@ -99,17 +108,23 @@ class Person:
                 self._fail_waiting()
 
     async def _serve(self) -> None:
+        # A queue per call: the requests of a lost call may still wait at the old one.
+        self._outgoing = _queue()
         call = ChannelServiceStub(self._channel).Connect(
-            self._requests(), metadata=self._metadata, wait_for_ready=True
+            self._requests(self._outgoing), metadata=self._metadata, wait_for_ready=True
         )
-        async for response in call:
-            kind = response.WhichOneof("message")
-            if kind == "opened":
-                self._open.set()
-            elif kind == "batch":
-                self._take(response.batch)
+        try:
+            async for response in call:
+                kind = response.WhichOneof("message")
+                if kind == "opened":
+                    self._open.set()
+                elif kind == "batch":
+                    self._take(response.batch)
+        finally:
+            call.cancel()
+            self._outgoing.put_nowait(None)
 
-    async def _requests(self) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
+    async def _requests(self, outgoing: Outgoing) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
         yield pb.ChannelServiceConnectRequest(
             open=pb.Open(
                 channel_id=f"ws-{self.name}",
@@ -118,8 +133,8 @@ class Person:
                 ephemeral=True,
             )
         )
-        while True:
-            yield await self._outgoing.get()
+        while (request := await outgoing.get()) is not None:
+            yield request
 
     def _take(self, batch: pb.Batch) -> None:
         for result in batch.results:
@@ -140,8 +155,6 @@ class Person:
 
     def _fail_waiting(self) -> None:
         """Whatever was on its way may or may not have arrived: that is what keys are for."""
-        while not self._outgoing.empty():
-            self._outgoing.get_nowait()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(ConnectionError("the connection was lost"))

@@ -413,7 +413,8 @@ class Hooks(Protocol):
         Never raises for what a hook does: failures become the hook's policy and a trace.
 
         Raises:
-            Unavailable: HOOK_BUDGET_EXHAUSTED, when the chain's budget is over.
+            Unavailable: HOOK_BUDGET_EXHAUSTED, when the chain's budget is over; NODE_DRAINING,
+                when the workers were told to leave already.
         """
 
     def observe(self, call: HookCall) -> asyncio.Future[ObserverResult] | None:
@@ -422,7 +423,7 @@ class Hooks(Protocol):
         """
 
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
-        """Room whose lock the invocation holds up, when it is a DECIDE or VALIDATE one in flight."""
+        """Room whose lock the invocation holds up; None unless it decides right now."""
 
 
 class Ask(NamedTuple):

@@ -278,7 +278,7 @@ class Handlers:
                     f"the channel's worker cannot convert the message: {failed.message}",
                 ) from None
             raise Unavailable(
-                pb.ERROR_REASON_PROCESS_TIMEOUT,
+                pb.ERROR_REASON_NO_WORKER,
                 f"the worker {entry.name!r} must convert the message: {failed.message}; try again",
                 metadata={"handler": entry.name},
             ) from None

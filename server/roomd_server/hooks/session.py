@@ -76,6 +76,7 @@ class WorkerSession:
             "set_window": self._take_window,
             "goodbye": self._take_goodbye,
             "ping": self._take_ping,
+            "pong": self._take_pong,
         }
         late = DeadlineExceeded(pb.ERROR_REASON_DEADLINE, "no Hello came; send it first")
         self._set_timer("hello", parts.options.hello_timeout_seconds, partial(self.fail, late))
@@ -240,6 +241,9 @@ class WorkerSession:
     def _take_ping(self, ping: pb.Ping) -> None:
         self.send(pong=pb.Pong(nonce=ping.nonce))
 
+    def _take_pong(self, pong: pb.Pong) -> None:
+        """Being heard is all that it is for."""
+
     def _settled(self, invocation_id: str, disposition: int, why: str = "") -> None:
         settled = pb.Settled(
             invocation_id=invocation_id[:MAX_ECHO_CHARS],
@@ -268,7 +272,7 @@ class WorkerSession:
             return
         self._set_timer("ping", options.ping_interval_seconds, self._tick)
         # A sign of life both ways: proxies keep the stream open, a worker sees a dead server.
-        self.send(pong=pb.Pong())
+        self.send(ping=pb.Ping())
 
     def _grew_old(self) -> None:
         self.drain(pb.Drain.REASON_MAX_AGE, self._.options.drain_grace_seconds)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 from uuid import uuid4
 
 from roomd.models.delivery import ProviderResult
@@ -16,18 +17,17 @@ class TransportProvider(Protocol):
         """Send one event; what became of it. Raising means that it did not work."""
 
 
-class Sent(NamedTuple):
+@dataclass(frozen=True)
+class Sent:
     """A message that a mock provider was given."""
 
     event: RoomEvent
     to: str
     from_: str | None
 
-    def __getitem__(self, key: object) -> object:  # type: ignore[override]
-        """By name too: the documents' tests read ``sent[0]["to"]``."""
-        if isinstance(key, str):
-            return getattr(self, "from_" if key == "from" else key)
-        return tuple.__getitem__(self, key)  # type: ignore[index]
+    def __getitem__(self, key: str) -> object:
+        """By name, as the documents' tests read it: ``sent[0]["to"]``."""
+        return {"event": self.event, "to": self.to, "from": self.from_}[key.rstrip("_")]
 
 
 class MockProvider:

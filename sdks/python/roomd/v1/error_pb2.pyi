@@ -52,6 +52,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_STORE_READ_ONLY: _ClassVar[ErrorReason]
     ERROR_REASON_DEADLINE: _ClassVar[ErrorReason]
     ERROR_REASON_SERVER_FAULT: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_WORKER: _ClassVar[ErrorReason]
     ERROR_REASON_CREDENTIAL_INVALID: _ClassVar[ErrorReason]
     ERROR_REASON_SCOPE_MISSING: _ClassVar[ErrorReason]
     ERROR_REASON_GRANT_MISSING: _ClassVar[ErrorReason]
@@ -101,6 +102,7 @@ ERROR_REASON_PROCESS_TIMEOUT: ErrorReason
 ERROR_REASON_STORE_READ_ONLY: ErrorReason
 ERROR_REASON_DEADLINE: ErrorReason
 ERROR_REASON_SERVER_FAULT: ErrorReason
+ERROR_REASON_NO_WORKER: ErrorReason
 ERROR_REASON_CREDENTIAL_INVALID: ErrorReason
 ERROR_REASON_SCOPE_MISSING: ErrorReason
 ERROR_REASON_GRANT_MISSING: ErrorReason
