@@ -22,8 +22,8 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import scenarios  # noqa: E402
-from processes import Echo  # noqa: E402
+import scenarios
+from processes import Echo
 
 
 @dataclass
@@ -102,10 +102,10 @@ def write(rows: list[Row], folder: Path) -> None:
         writer = csv.DictWriter(file, list(asdict(rows[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-    import matplotlib as mpl  # noqa: PLC0415 - only the report needs it
+    import matplotlib as mpl
 
     mpl.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
+    import matplotlib.pyplot as plt
 
     ratios = [row for row in rows if row.echo]
     figure, axes = plt.subplots(figsize=(9, 0.6 * len(ratios) + 1.5))

@@ -34,7 +34,7 @@ CLIENT_CHANNELS = 2
 
 
 def _row(bench: Bench, **fields: object) -> None:
-    from run import Row  # noqa: PLC0415 - run imports this module
+    from run import Row
 
     bench.add(Row(**fields))  # type: ignore[arg-type]
 
@@ -140,7 +140,7 @@ async def b3(bench: Bench) -> None:
     python = shutil.which("python3.12") or shutil.which("python3.13") or shutil.which("python3.14")
     reason = "needs Python >= 3.12 beside this one" if python is None else "not run"
     if python is not None:
-        from library import library_rate  # noqa: PLC0415 - only where it can run
+        from library import library_rate
 
         outcome = library_rate(python, bench.folder)
         if isinstance(outcome, float):

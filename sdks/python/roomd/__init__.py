@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from roomd.channels.websocket import WebSocketChannel as WebSocketChannel
     from roomd.core.circuit_breaker import CircuitBreaker as CircuitBreaker
     from roomd.core.inbound_router import InboundRoomRouter as InboundRoomRouter
+    from roomd.core.locks import InMemoryLockManager as InMemoryLockManager
     from roomd.core.retry import retry_with_backoff as retry_with_backoff
     from roomd.core.router import ContentTranscoder as ContentTranscoder
     from roomd.exceptions import (
@@ -290,6 +291,7 @@ if TYPE_CHECKING:
     from roomd.realtime.base import (
         EphemeralEvent as EphemeralEvent,
     )
+    from roomd.realtime.memory import InMemoryRealtime as InMemoryRealtime
     from roomd.store.memory import InMemoryStore as InMemoryStore
     from roomd.store.sqlite import SQLiteStore as SQLiteStore
 
@@ -345,6 +347,8 @@ _HOMES = {
     "HookResult": "roomd.models.hook",
     "HookTrigger": "roomd.models.enums",
     "IdentificationStatus": "roomd.models.enums",
+    "InMemoryLockManager": "roomd.core.locks",
+    "InMemoryRealtime": "roomd.realtime.memory",
     "InMemoryStore": "roomd.store.memory",
     "InboundMessage": "roomd.models.delivery",
     "InboundResult": "roomd.models.delivery",

@@ -14,6 +14,7 @@ from roomd.channels.base import Channel
 from roomd.channels.websocket import WebSocketChannel
 from roomd.core.router import ContentTranscoder
 from roomd.exceptions import ChannelAlreadyRegisteredError, ChannelNotRegisteredError
+from roomd.models.enums import ChannelType
 
 
 class Channels:
@@ -45,6 +46,11 @@ class Channels:
     def get(self, channel_id: str) -> Channel | None:
         """A registered channel, or None."""
         return self._channels.get(channel_id)
+
+    def type_of(self, channel_id: str) -> ChannelType | None:
+        """The type of a registered channel, or None."""
+        channel = self._channels.get(channel_id)
+        return channel.channel_type if channel is not None else None
 
     def register(self, channel: Channel) -> None:
         """Register a channel; it is brought to the service before the next call.

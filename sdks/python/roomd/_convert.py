@@ -421,6 +421,10 @@ def event_to_pb(event: RoomEvent) -> pb.RoomEvent:
     return result
 
 
+SYSTEM_CHANNEL = "system"
+"""What the room itself notes (channels attached, participants joined …) comes from here."""
+
+
 def event_from_pb(event: pb.RoomEvent) -> RoomEvent:
     """An event from protobuf."""
     source = event.source
@@ -429,7 +433,7 @@ def event_from_pb(event: pb.RoomEvent) -> RoomEvent:
         room_id=event.room_id,
         type=EVENT_TYPES.word(event.type, EventType.MESSAGE),
         source=EventSource(
-            channel_id=source.channel_id,
+            channel_id=source.channel_id or SYSTEM_CHANNEL,
             channel_type=CHANNEL_TYPES.word(source.channel_type, ChannelType.SYSTEM),
             direction=DIRECTIONS.word(source.direction, ChannelDirection.INBOUND),
             participant_id=source.participant_id or None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from roomd import v1 as pb
@@ -25,7 +26,7 @@ from roomd.core.inbound_router import InboundRoomRouter
 from roomd.core.router import ContentTranscoder
 from roomd.models.channel import ChannelOutput
 from roomd.models.delivery import ProviderResult
-from roomd.models.enums import ChannelCategory
+from roomd.models.enums import ChannelCategory, ChannelType
 from roomd.models.room import Room, RoomContext
 
 
@@ -57,7 +58,7 @@ def channel_handler(channel: Channel, transcoder: ContentTranscoder | None) -> H
 def _converts(channel: Channel) -> bool:
     """Whether the channel turns messages itself: only a class of the application does."""
     module = type(channel).handle_inbound.__module__
-    return not module.startswith(("roomd.channels", "roomkit.channels"))
+    return not module.startswith("roomd.channels")
 
 
 async def _deliver(channel: Channel, delivery: pb.ChannelDelivery, context: RoomContext) -> Answer:
@@ -143,12 +144,21 @@ def _response(output: ChannelOutput) -> pb.Response:
     return response
 
 
-def router_handler(router: InboundRoomRouter) -> Handler:
-    """A router of the application, asked before the built-in rules."""
+def router_handler(
+    router: InboundRoomRouter, channel_type: Callable[[str], ChannelType | None]
+) -> Handler:
+    """A router of the application, asked before the built-in rules.
+
+    Args:
+        router: It.
+        channel_type: Type of a channel by id; None for one that this kit does not know.
+    """
 
     async def serve(invocation: pb.Invocation, _emit: Emit) -> Answer:
         message = inbound_from_pb(invocation.call.route)
-        chosen: Any = router.route(message.channel_id, None, message.sender_id)
+        chosen: Any = router.route(
+            message.channel_id, channel_type(message.channel_id), message.sender_id
+        )
         if inspect.isawaitable(chosen):
             chosen = await chosen
         answer = pb.RouteAnswer(room_id=chosen or "", decline=not chosen)

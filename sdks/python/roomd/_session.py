@@ -65,6 +65,7 @@ class Session:
         self._lock = asyncio.Lock()
         self._framework: dict[str, list[FrameworkHandler]] = {}
         self._tail: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self.before_ready: list[Callable[[], None]] = []
         """Asked before every call for registrations that nobody announced."""
 
@@ -118,6 +119,7 @@ class Session:
         if address is None:
             self._embedded = await _embedded.start(self._path, self._options)
             address, key = self._embedded.address, self._embedded.key
+            self._keeper = asyncio.create_task(self._end_with_the_loop())
         self._client = Client(address, key, tls=self._tls)
         self._worker = Worker(self._client)
 
@@ -151,8 +153,24 @@ class Session:
         client = await self.ready()
         return await client.call(f"/roomd.v1.{method}", request, response, timeout=timeout)
 
+    async def _end_with_the_loop(self) -> None:
+        """Close when the program ends without closing: the last act of ``asyncio.run`` is to
+        cancel all tasks, and a server must not outlive its event loop.
+        """
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._hang_up()
+
     async def close(self) -> None:
         """Hang up; stop the server in this process."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        else:
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
         if self._tail is not None:
             self._tail.cancel()
             await asyncio.gather(self._tail, return_exceptions=True)

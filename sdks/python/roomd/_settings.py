@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from roomd.core.locks import InMemoryLockManager
 from roomd.exceptions import NotSupportedError
 from roomd.models.channel import RateLimit
+from roomd.realtime.memory import InMemoryRealtime
 from roomd.store.memory import InMemoryStore
 from roomd.store.sqlite import SQLiteStore
 
-IGNORED = frozenset(("lock_manager", "realtime", "telemetry", "identity_timeout", "task_runner"))
-"""Arguments whose defaults the service has itself; other values are refused."""
+DEFAULTS: Mapping[str, type | tuple[type, ...]] = {
+    "lock_manager": InMemoryLockManager,
+    "realtime": InMemoryRealtime,
+    "identity_timeout": (int, float),
+}
+"""Arguments for what the service has itself: their default values are taken and change nothing,
+other values are refused.
+"""
 
 
 def store_path(store: object) -> str | None:
@@ -37,7 +45,7 @@ def embedded_settings(
     """Settings that were given, by the server's names.
 
     Raises:
-        NotSupportedError: a rate limit that is not per second.
+        ValueError: a rate limit without a rate.
     """
     settings: dict[str, object] = {}
     if max_chain_depth is not None:
@@ -55,6 +63,8 @@ def embedded_settings(
             )
             if rate
         ]
+        if not rates:
+            raise ValueError("inbound_rate_limit must say how many: per second, minute or hour")
         settings["inbound_per_second"] = min(rates)
     return settings
 
@@ -64,13 +74,19 @@ def refuse_later(arguments: Mapping[str, object]) -> None:
 
     Raises:
         TypeError: no such argument anywhere.
-        NotSupportedError: one that comes later.
+        NotSupportedError: one that comes later, or that the service does itself.
     """
     for name, value in arguments.items():
-        if name not in _LATER | IGNORED:
+        if name not in _LATER and name not in DEFAULTS:
             raise TypeError(f"RoomKit() has no argument {name!r}")
-        if value is not None and name in _LATER:
+        if value is None:
+            continue
+        if name in _LATER:
             raise NotSupportedError(f"RoomKit({name}=…) is not in this version of roomd")
+        if not isinstance(value, DEFAULTS[name]):
+            raise NotSupportedError(
+                f"RoomKit({name}={type(value).__name__}): the service does this itself"
+            )
 
 
 _LATER = frozenset(
@@ -83,5 +99,7 @@ _LATER = frozenset(
         "delivery_strategy",
         "status_bus",
         "orchestration",
+        "task_runner",
+        "telemetry",
     )
 )

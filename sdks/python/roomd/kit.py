@@ -116,7 +116,8 @@ class RoomKit:
         self._reader = StoreReader(self._session)
         self._hook_names: set[str] = set()
         if inbound_router is not None:
-            self._session.enqueue_handler("inbound-router", router_handler(inbound_router))
+            router = router_handler(inbound_router, self._channels.type_of)
+            self._session.enqueue_handler("inbound-router", router)
 
     # -------------------------------------------------------------- life
 

@@ -84,7 +84,7 @@ def unary_call(
             return answer
         except RoomdError as error:
             refused = error
-        except Exception as fault:
+        except Exception as fault:  # boundary: whatever it is leaves as SERVER_FAULT
             refused = server_fault(path, request_id, fault)
         finally:
             if admitted:
@@ -188,7 +188,7 @@ async def _serve_stream(
         # stops. gRPC would cancel this call in a moment.
         log_cancelled(method.path, caller, began)
         raise asyncio.CancelledError from None
-    except Exception as fault:
+    except Exception as fault:  # boundary: whatever it is leaves as SERVER_FAULT
         refused = server_fault(method.path, request_id, fault)
     finally:
         if admitted:

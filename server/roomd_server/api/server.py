@@ -181,8 +181,7 @@ async def _drained(hook: DrainHook, grace_seconds: float) -> None:
             await hook(grace_seconds)
     except TimeoutError:
         _log.warning("a drain hook took longer than %.1f s", grace_seconds)
-    except Exception:
-        # One part that cannot end politely must not keep the others from it.
+    except Exception:  # boundary: one part must not keep the others from ending politely
         _log.exception("a drain hook failed")
 
 

@@ -52,24 +52,37 @@ _MAX_DURATION = 315_576_000_000
 class Plan:
     """What is checked in messages of one type."""
 
-    __slots__ = ("checks", "members", "required", "required_oneofs", "small", "texts", "union")
+    __slots__ = (
+        "_fields",
+        "checks",
+        "members",
+        "required",
+        "required_oneofs",
+        "run",
+        "small",
+        "texts",
+        "union",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, descriptor: Descriptor) -> None:
+        # Kept alive: otherwise every ListFields makes them anew.
+        self._fields = list(descriptor.fields)
+        self.run: Callable[[Any, Violations], None] = self.check
+        """Adds what is wrong with a message, in the way that suits the type."""
         self.checks: dict[int, Check] = {}
         """By field number."""
         self.texts: dict[int, float] = {}
         """Longest text, by number of the fields that have no other rule: most of them. They
         are looked at without a call, and checked only when something is wrong."""
         self.small: list[tuple[str, float, Check]] = []
-        """Of a type with few fields, all of them such texts: name, longest text, check. It is
-        cheaper to read them all than to ask which are set."""
+        """For ``check_small``: name, longest text, check."""
         self.required: list[tuple[str, Callable[[Any], Any]]] = []
         """Fields that must be set, and how to see it."""
         self.required_oneofs: list[str] = []
         self.union = ""
-        """The oneof that all fields belong to, if there is one: then one look suffices."""
+        """For ``check_union``: the oneof that all fields belong to."""
         self.members: dict[str, Check] = {}
-        """Of a union: checks by field name."""
+        """For ``check_union``: checks by field name."""
 
     @property
     def empty(self) -> bool:
@@ -78,24 +91,6 @@ class Plan:
 
     def check(self, message: Message, out: Violations) -> None:
         """Add what is wrong with the message."""
-        if self.union:
-            self._check_union(message, out)
-            return
-        if self.small:
-            for name, max_length, check in self.small:
-                text = getattr(message, name)
-                if len(text) > max_length or "\0" in text:
-                    check(text, out)
-        else:
-            self._check_fields(message, out)
-        for name, is_set in self.required:
-            if not is_set(message):
-                out.append(Violation(name, "is required"))
-        for name in self.required_oneofs:
-            if message.WhichOneof(name) is None:
-                out.append(Violation(name, _NO_MEMBER))
-
-    def _check_fields(self, message: Message, out: Violations) -> None:
         checks, texts = self.checks, self.texts
         for field, value in message.ListFields():
             number = field.number
@@ -105,8 +100,27 @@ class Plan:
             check = checks.get(number)
             if check is not None:
                 check(value, out)
+        for name, is_set in self.required:
+            if not is_set(message):
+                out.append(Violation(name, "is required"))
+        for name in self.required_oneofs:
+            if message.WhichOneof(name) is None:
+                out.append(Violation(name, _NO_MEMBER))
 
-    def _check_union(self, message: Message, out: Violations) -> None:
+    def check_small(self, message: Message, out: Violations) -> None:
+        """The same for a type with few fields, all plain texts: it is cheaper to read them
+        all than to ask which are set.
+        """
+        for name, max_length, check in self.small:
+            text = getattr(message, name)
+            if len(text) > max_length or "\0" in text:
+                check(text, out)
+        for name, is_set in self.required:
+            if not is_set(message):
+                out.append(Violation(name, "is required"))
+
+    def check_union(self, message: Message, out: Violations) -> None:
+        """The same for a type whose fields all belong to one oneof: one look suffices."""
         member = message.WhichOneof(self.union)
         if member is None:
             if self.required_oneofs:
@@ -118,6 +132,7 @@ class Plan:
 
 
 _plans: dict[str, Plan] = {}
+_plans_by_class: dict[type[Message], Plan] = {}
 
 
 def plan_for(descriptor: Descriptor) -> Plan:
@@ -129,17 +144,19 @@ def plan_for(descriptor: Descriptor) -> Plan:
     plan = _plans.get(descriptor.full_name)
     if plan is None:
         # Entered before it is complete: types contain themselves.
-        plan = _plans[descriptor.full_name] = Plan()
+        plan = _plans[descriptor.full_name] = Plan(descriptor)
         _compile(descriptor, plan)
     return plan
 
 
 def check(message: Message) -> Violations:
     """Everything that is wrong with the message, at most 20 violations."""
-    descriptor = cast("Descriptor", message.DESCRIPTOR)
-    plan = _plans.get(descriptor.full_name) or plan_for(descriptor)
+    plan = _plans_by_class.get(type(message))
+    if plan is None:
+        plan = plan_for(cast("Descriptor", message.DESCRIPTOR))
+        _plans_by_class[type(message)] = plan
     out: Violations = []
-    plan.check(message, out)
+    plan.run(message, out)
     if out:
         out = _without_unmasked(message, out)
     return out[:MAX_VIOLATIONS]
@@ -180,11 +197,13 @@ def _compile(descriptor: Descriptor, plan: Plan) -> None:
     fields = descriptor.fields
     if len(plan.texts) == len(fields) <= _SMALL_FIELDS and not descriptor.oneofs:
         plan.small = [(f.name, plan.texts[f.number], plan.checks[f.number]) for f in fields]
+        plan.run = plan.check_small
     for oneof in descriptor.oneofs:
         if oneof.GetOptions().Extensions[_ONEOF_RULES].required:
             plan.required_oneofs.append(oneof.name)
         if len(oneof.fields) == len(descriptor.fields) and not plan.required:
             plan.union = oneof.name
+            plan.run = plan.check_union
 
 
 def _presence(field: FieldDescriptor) -> Callable[[Any], Any]:
@@ -333,16 +352,18 @@ def _check_timestamp(name: str, value: Any, out: Violations) -> None:
 
 def _check_message(name: str, plan: Plan, value: Message, out: Violations) -> None:
     before = len(out)
-    plan.check(value, out)
+    plan.run(value, out)
     if len(out) > before:
         _prefix(f"{name}.", out, before)
 
 
 def _check_outer_content(name: str, plan: Plan, value: pb.Content, out: Violations) -> None:
     before = len(out)
-    _check_message(name, plan, value, out)
-    # Plain text, nearly everything that is ever said, has no rules of this kind.
-    if len(out) == before and not value.HasField("text"):
+    plan.run(value, out)
+    if len(out) > before:
+        _prefix(f"{name}.", out, before)
+    elif not value.HasField("text"):
+        # Plain text, nearly everything that is ever said, has no rules of this kind.
         out.extend(check_content(value, name))
 
 

@@ -92,6 +92,12 @@ class Engine:
         self.desk = RealtimeDesk(
             self.directory, clock, presence_lease_seconds=options.presence_lease_seconds
         )
+        self._build_flow(around)
+        self._background: list[asyncio.Task[None]] = []
+
+    def _build_flow(self, around: Surroundings) -> None:
+        """Build the way of a message, from the lanes back to the entrance."""
+        store, clock, ids, options = around.store, around.clock, around.ids, self.options
         self.outcomes = Outcomes(store, self.directory, around.hooks, around.bus, clock)
         self.lanes = Lanes(
             LaneParts(
@@ -155,7 +161,6 @@ class Engine:
         )
         self.lanes.serve(pb.CHANNEL_CATEGORY_TRANSPORT, self.transports)
         self.lanes.serve(pb.CHANNEL_CATEGORY_INTELLIGENCE, self.answers)
-        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Load what is stored, take up what was unfinished, start the background work."""

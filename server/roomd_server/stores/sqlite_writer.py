@@ -108,8 +108,8 @@ class SqliteWriter:
         self._clock = clock
         self._loop = loop
         self._wake = threading.Condition()
-        self._commits: deque[_Pending] = deque()
-        self._jobs: deque[_Job] = deque()
+        self._commits: deque[_Pending] = deque()  # bounded: by MAX_PENDING in commit
+        self._jobs: deque[_Job] = deque()  # bounded: by the readers' calls in flight
         self._in_flight = 0
         self._ringing = False
         self._closing = False
@@ -330,8 +330,7 @@ class SqliteWriter:
         except sqlite3.Error as error:
             self._failed(error)
             return (job.done, None, store_error(error))
-        # The boundary: what a job raises belongs to whoever asked for it.
-        except Exception as error:
+        except Exception as error:  # boundary: it belongs to whoever asked for the job
             return (job.done, None, error)
         return (job.done, result, None)
 
