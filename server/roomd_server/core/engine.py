@@ -128,6 +128,11 @@ class Engine:
                 around.bus,
             )
         )
+        self._build_ends(around)
+
+    def _build_ends(self, around: Surroundings) -> None:
+        """Build what stands at both ends of the pipeline: the entrance, and who answers."""
+        store, clock, ids, options = around.store, around.clock, around.ids, self.options
         self.inbound = Inbound(
             InboundParts(
                 store,

@@ -108,7 +108,7 @@ class SqliteWriter:
         self._clock = clock
         self._loop = loop
         self._wake = threading.Condition()
-        self._commits: deque[_Pending] = deque()  # bounded: by MAX_PENDING in commit
+        self._commits: deque[_Pending] = deque()  # bounded: MAX_PENDING_SETS
         self._jobs: deque[_Job] = deque()  # bounded: by the readers' calls in flight
         self._in_flight = 0
         self._ringing = False
