@@ -95,11 +95,12 @@ class RoomLog:
         return [tail[i] for i in range(start, min(start + limit, len(tail)))]
 
     def _is_before(self, offset: int, position: Position) -> bool:
-        after = self._tail[offset].after
-        return after == (position.index + 1, position.change) or after == (
-            position.index,
-            position.change + 1,
-        )
+        """Whether the entry is the one that follows the position. A position that lies
+        between events and changes otherwise than the log did is the store's to read."""
+        entry = self._tail[offset]
+        if entry.event_type:
+            return entry.after == Position(position.index + 1, position.change)
+        return entry.after == Position(position.index, position.change + 1)
 
     def recent_events(self, count: int) -> list[pb.RoomEvent] | None:
         """The newest ``count`` events, ascending; None when fewer are in memory than exist."""

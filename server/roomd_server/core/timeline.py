@@ -22,6 +22,10 @@ SCANNED_EVENTS = 10_000
 SCAN_PAGE = 1000
 
 
+PAGE_BYTES = 3 * 1024 * 1024
+"""Events of one page; clients take 4 MiB unless told otherwise."""
+
+
 class Timeline:
     """Serves the reading RPCs of ``EventService``."""
 
@@ -75,7 +79,7 @@ class Timeline:
         if parts is not None:
             _continue(query, paging.whole(parts[0]))
             query.offset = paging.whole(parts[1])
-        found, more = await self._page(actor, query, size)
+        found, more = within_bytes(*await self._page(actor, query, size))
         response = pb.ListEventsResponse()
         if more is not None:
             response.next_page_token = paging.encode(mark, float(more), float(query.offset))
@@ -279,6 +283,18 @@ class Timeline:
         if marker.index < _newest(actor):
             filled.unread = await self._store.count_unread(actor.org, actor.room_id, marker.index)
         return filled
+
+
+def within_bytes(
+    events: list[pb.RoomEvent], more: int | None
+) -> tuple[list[pb.RoomEvent], int | None]:
+    """Cut a page that a client could not receive; always leaves at least one event."""
+    total = 0
+    for number, event in enumerate(events):
+        total += event.ByteSize()
+        if total > PAGE_BYTES and number:
+            return events[:number], events[number - 1].index
+    return events, more
 
 
 def _query(room_id: str, request: pb.ListEventsRequest) -> EventQuery:
