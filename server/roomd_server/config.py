@@ -28,6 +28,9 @@ class Settings(BaseModel):
     tls_certificate: str = Field("", description="PEM file; with tls_key turns TLS on")
     tls_key: str = Field("", description="PEM file of the private key")
     tls_client_ca: str = Field("", description="PEM file; clients must show a certificate of it")
+    allow_plaintext: bool = Field(
+        False, description="listen beyond loopback without TLS, behind a proxy that ends it"
+    )
     max_chain_depth: int = Field(5, ge=1, le=100, description="answers to answers")
     process_timeout_seconds: float = Field(
         30.0, gt=0, le=300, description="for routing, hooks and gates of one message"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,11 +70,40 @@ def unmet_promises(settings: Settings) -> list[str]:
     return unmet
 
 
+class StoreLock:
+    """Keeps a second server off the same file: each holds its rooms in memory, and two would
+    not see each other's messages. The system lets go of it when the process dies.
+
+    Raises:
+        StartupError: another process has it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file: int | None = None
+        if path == ":memory:":
+            return
+        self._file = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise StartupError(
+                f"{path} is in use by another roomd server; stop it, or give another --store"
+            ) from None
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
 class Server:
     """A running server."""
 
     def __init__(self, settings: Settings, store: SqliteStore, clock: SystemClock) -> None:
         ids = SortableIds(clock)
+        node_id = ids.new()
         self._settings = settings
         self._store = store
         self._bus = FrameworkBus(clock)
@@ -80,7 +111,11 @@ class Server:
             store,
             clock,
             ids,
-            HookOptions(chain_budget_seconds=settings.hook_budget_seconds),
+            HookOptions(
+                chain_budget_seconds=settings.hook_budget_seconds,
+                node_id=node_id,
+                server_version=__version__,
+            ),
             check=check,
         )
         self._hub = ConnectionHub(clock, self._bus)
@@ -117,10 +152,11 @@ class Server:
             ),
         )
         self._subscriptions = Subscriptions(Feeds(self._engine.directory))
+        self._held: StoreLock | None = None
         self._join()
         about = About(
             version=__version__,
-            node_id=ids.new(),
+            node_id=node_id,
             store="sqlite-memory" if settings.store == MEMORY else "sqlite",
             started=clock.now(),
             max_message_bytes=MAX_MESSAGE_BYTES,
@@ -170,6 +206,7 @@ class Server:
             ApiOptions(
                 addresses=(settings.listen,),
                 tls=_tls(settings),
+                allow_plaintext_remote=settings.allow_plaintext,
                 limits=Limits(max_unary_units=settings.max_in_flight),
             ),
             drain_hooks=(self._plane.drain, self._subscriptions.drain, self._connections.drain),
@@ -183,14 +220,21 @@ class Server:
             StartupError: the configuration cannot work; the message says what to change.
         """
         clock = SystemClock()
-        store = await SqliteStore.open(store_path(settings.store), clock=clock)
+        path = store_path(settings.store)
+        held = StoreLock(path)
         try:
-            server = cls(settings, store, clock)
+            store = await SqliteStore.open(path, clock=clock)
+        except BaseException:
+            held.release()
+            raise
+        server = cls(settings, store, clock)
+        server._held = held
+        try:
             await server._plane.load()
             await server._engine.start()
             ports = await server._api.start()
         except BaseException:
-            await store.close()
+            await server._let_go()
             raise
         host = settings.listen.rpartition(":")[0]
         server.address = f"{host}:{ports[0]}"
@@ -199,9 +243,15 @@ class Server:
     async def stop(self) -> None:
         """Finish calls, drain streams, leave the rest in the store."""
         await self._api.drain(self._settings.drain_grace_seconds)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close everything behind the API."""
         await self._engine.close()
         await self._plane.close()
         await self._store.close()
+        if self._held is not None:
+            self._held.release()
 
     def unmet_promises(self) -> list[str]:
         """Promises that do not hold in this configuration, and why."""

@@ -73,7 +73,7 @@ async def test_multi_channel_conversation_rooms(names: Names) -> None:
     }
     await run(names, "000", "Multi-Channel Conversation Rooms")
     result = await say(names["kit"], "ws-user", "Hi all")
-    assert set(result.delivery_results) == {"sms-user", "rcs-user"}
+    assert set(result.delivery_results) == {"sms-user", "rcs-user", "ai-bot"}
     for provider in ("sms_provider", "rcs_provider"):
         sent = names[provider].sent
         assert [(one.event.content.body, one.to) for one in sent] == [
@@ -232,14 +232,17 @@ async def test_custom_content_transcoder(names: Names) -> None:
 
 
 async def test_multichannel_transcoding(names: Names) -> None:
+    """The example's SMS channel is the text-only one of "Channel Capabilities"."""
     kit = names["kit"]
     provider = MockSMSProvider()
     inbox: list[RoomEvent] = []
     viewer = websocket("ws-viewer")
     viewer.register_connection("conn", lambda _conn, event: inbox.append(event))
-    await furnish(
-        kit, "room", websocket("ws"), viewer, names["SMSChannel"]("sms", provider=provider)
-    )
+    await furnish(kit, "room", websocket("ws"), viewer)
+    kit.register_channel(names["SMSChannel"]("sms", provider=provider))
+    await run(names, "004", "Channel Capabilities")
+    number = {"phone_number": "+15550001111"}
+    await kit.attach_channel("room", "sms", metadata=number, capabilities=names["sms_caps"])
     await run(names, "004", "Multichannel Transcoding Example")
     await kit.send_event("room", "ws", names["content"])
     assert [one.content for one in inbox] == [names["content"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -20,8 +20,22 @@ from roomd._convert import (
     visibility_to_pb,
 )
 from roomd._session import Session
+from roomd.exceptions import AlreadyExistsError
 from roomd.models.channel import ChannelBinding, ChannelCapabilities, RateLimit, RetryPolicy
 from roomd.models.enums import Access, ChannelCategory, ChannelDirection
+
+SETTINGS = frozenset(
+    (
+        "metadata",
+        "rate_limit",
+        "retry_policy",
+        "capabilities",
+        "direction",
+        "participant_id",
+        "category",
+    )
+)
+"""What may be said about a channel that is attached already, beside access and visibility."""
 
 
 def binding_of(
@@ -62,13 +76,37 @@ class BindingCalls:
         self._session = session
 
     async def attach(self, room_id: str, channel_id: str, binding: pb.Binding) -> ChannelBinding:
-        """Attach a channel."""
-        response = await self._session.call(
-            "ChannelService/AttachChannel",
-            pb.AttachChannelRequest(room_id=room_id, channel_id=channel_id, binding=binding),
-            pb.AttachChannelResponse,
-        )
+        """Attach a channel; one that is attached already gets these settings."""
+        try:
+            response = await self._session.call(
+                "ChannelService/AttachChannel",
+                pb.AttachChannelRequest(room_id=room_id, channel_id=channel_id, binding=binding),
+                pb.AttachChannelResponse,
+            )
+        except AlreadyExistsError as error:
+            if error.reason != "BINDING_EXISTS":
+                raise
+            return await self._settle(room_id, channel_id, binding)
         return binding_from_pb(response.binding)
+
+    async def _settle(self, room_id: str, channel_id: str, binding: pb.Binding) -> ChannelBinding:
+        """Give an attached channel the settings that are said."""
+        await self._session.call(
+            "ChannelService/SetAccess",
+            pb.SetAccessRequest(room_id=room_id, channel_id=channel_id, access=binding.access),
+            pb.SetAccessResponse,
+        )
+        await self._session.call(
+            "ChannelService/SetVisibility",
+            pb.SetVisibilityRequest(
+                room_id=room_id, channel_id=channel_id, visibility=binding.visibility
+            ),
+            pb.SetVisibilityResponse,
+        )
+        said = {field.name for field, _ in binding.ListFields()} & SETTINGS
+        if not said:
+            return await self.change("GetBinding", room_id, channel_id)
+        return await self._update(room_id, channel_id, binding, sorted(said))
 
     async def detach(self, room_id: str, channel_id: str) -> bool:
         """Detach a channel; whether it was attached."""
@@ -115,10 +153,16 @@ class BindingCalls:
         self, room_id: str, channel_id: str, metadata: Mapping[str, Any]
     ) -> ChannelBinding:
         """Merge keys into a binding's metadata; None removes one."""
-        binding = pb.Binding(room_id=room_id, channel_id=channel_id, metadata=struct(metadata))
+        binding = pb.Binding(metadata=struct(metadata))
+        return await self._update(room_id, channel_id, binding, ["metadata"])
+
+    async def _update(
+        self, room_id: str, channel_id: str, binding: pb.Binding, paths: Sequence[str]
+    ) -> ChannelBinding:
+        binding.room_id, binding.channel_id = room_id, channel_id
         response = await self._session.call(
             "ChannelService/UpdateBinding",
-            pb.UpdateBindingRequest(binding=binding, update_mask=FieldMask(paths=["metadata"])),
+            pb.UpdateBindingRequest(binding=binding, update_mask=FieldMask(paths=paths)),
             pb.UpdateBindingResponse,
         )
         return binding_from_pb(response.binding)

@@ -194,7 +194,7 @@ class RoomKit:
         visibility: str = "all",
         **settings: Any,
     ) -> ChannelBinding:
-        """Attach a channel to a room.
+        """Attach a channel to a room; one that is attached already gets these settings.
 
         Args:
             room_id: The room.

@@ -6,12 +6,14 @@ import argparse
 import asyncio
 import secrets
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from pydantic import SecretStr, ValidationError
 
+from roomd_server.api.server import StartupError
 from roomd_server.cli.client import print_json
 from roomd_server.config import Settings, from_environment
 from roomd_server.wiring import Server
@@ -98,8 +100,12 @@ def _dev_key() -> str:
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings, options))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, options))
+    except StartupError as error:
+        print(f"roomd: {error}", file=sys.stderr)
+        return 2
 
 
 async def _serve(settings: Settings, options: argparse.Namespace) -> int:

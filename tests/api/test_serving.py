@@ -1,0 +1,109 @@
+"""Processes: the server as it is started, stopped and refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KEY = "rd_dev_0123456789abcdef0123"
+
+
+def serve(store: Path, *options: str) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "roomd_server.cli",
+        "serve",
+        f"--store=sqlite:///{store}",
+        "--listen=127.0.0.1:0",
+        f"--api-key={KEY}",
+        *options,
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    assert server.stdout is not None
+    return server.stdout.readline().split()[-1]
+
+
+def roomd(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "roomd_server.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_commands_against_a_server(tmp_path: Path) -> None:
+    server = serve(tmp_path / "a.db")
+    try:
+        at = ("--address", address_of(server), "--key", KEY)
+        assert roomd("doctor", *at).returncode == 0
+        assert roomd("doctor", "--address", at[1], "--key", "wrong").returncode == 1
+        assert roomd("room", "create", "support", "--label", "team=a", *at).returncode == 0
+        (listed,) = roomd("room", "list", "--json", *at).stdout.splitlines()
+        assert json.loads(listed)["labels"] == {"team": "a"}
+        missing = roomd("room", "show", "nowhere", *at)
+        assert missing.returncode == 1
+        assert "ROOM_NOT_FOUND" in missing.stderr
+        refused = roomd("send", "support", "nothing", "Hello", *at)
+        assert refused.returncode == 1
+        assert "BINDING_NOT_FOUND" in refused.stderr
+        assert roomd("room", "show", "support", *at).returncode == 0
+        assert roomd("hooks", "list", *at).returncode == 0
+        assert roomd("hooks", "workers", "--json", *at).returncode == 0
+        tried = roomd("hooks", "test", "support", "words", *at)
+        assert tried.returncode == 0
+        assert "allowed: words" in tried.stdout
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
+def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    first = serve(tmp_path / "a.db")
+    try:
+        address_of(first)
+        second = serve(tmp_path / "a.db")
+        _, said = second.communicate(timeout=30)
+        assert second.returncode == 2
+        assert "in use by another roomd server" in said
+    finally:
+        first.kill()
+        first.wait()
+    third = serve(tmp_path / "a.db")
+    try:
+        assert address_of(third), "a killed server holds nothing"
+    finally:
+        third.terminate()
+        third.wait()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--listen=0.0.0.0:0",), "TLS"),
+        (("--api-key=short",), "--api-key"),
+        (("--max-chain-depth=0",), "--max-chain-depth"),
+        (("--store=mysql://x",), "--store"),
+    ],
+)
+def test_a_configuration_that_cannot_work_says_what_to_change(
+    tmp_path: Path, options: tuple[str, ...], word: str
+) -> None:
+    server = serve(tmp_path / "a.db", *options)
+    _, said = server.communicate(timeout=30)
+    assert server.returncode != 0
+    assert word in said
+    assert "Traceback" not in said
+
+
+def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    found = roomd("doctor", "--address", "127.0.0.1:9")
+    assert found.returncode == 1
+    listed = roomd("room", "list", "--address", "127.0.0.1:9")
+    assert listed.returncode == 1
+    assert "is the server running?" in listed.stderr
