@@ -1,17 +1,27 @@
-"""The test command: ``python3 tests/run.py``. Needs Python 3.11 and nothing else.
+"""The test command: ``python3 tests/run.py``. Needs Python 3.11 or newer and nothing else.
 
-Installs what the tests need into ``.venv``, then runs every check and prints a summary; the
-exit code is 1 when any failed. ``--only STEP,STEP`` and ``--skip STEP,STEP`` choose steps,
-``--fast`` leaves out tests marked slow; what follows ``--`` goes to pytest.
+Installs what the tests need into ``.venv``, then runs every check, goes on when one fails, and
+prints a summary; the exit code is 1 when any failed. ``--only STEP,STEP`` and
+``--skip STEP,STEP`` choose steps, ``--fast`` leaves out tests marked slow; what follows ``--``
+goes to pytest.
+
+Inside a virtual environment that one is used instead of ``.venv``; ``ROOMD_PYTHON`` names the
+Python of another one.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import hashlib
+import io
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 import venv
 from collections.abc import Callable
@@ -19,132 +29,281 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-STAMP = VENV / ".roomd-installed"
 MIN_PYTHON = (3, 11)
+PACKAGES = ("roomd", "roomd_server")
+INSTALLER_TAIL_LINES = 40
+
+PROBE = """
+import importlib.util, json, sys, sysconfig
+found = [importlib.util.find_spec(name) for name in sys.argv[1:]]
+print(json.dumps({
+    "version": sys.version_info[:2],
+    "prefix": sys.prefix,
+    "scripts": sysconfig.get_path("scripts"),
+    "homes": [spec.origin if spec else "" for spec in found],
+}))
+"""
 
 
-class Step(NamedTuple):
-    """One check."""
-
-    name: str
-    command: Callable[[argparse.Namespace], list[str] | str]
-    """The command, or why the step is skipped."""
+# ------------------------------------------------------------------ environment
 
 
-def tool(name: str) -> str:
-    """A program of the environment."""
-    return str(VENV / "bin" / name)
+class Environment(NamedTuple):
+    """A Python with the project's tools."""
+
+    executable: str
+    prefix: Path
+    scripts: Path
+    homes: tuple[str, ...]
+    """Where it finds the project's packages; '' for one that it does not have."""
+
+    def python(self, *arguments: str) -> list[str]:
+        """A command of this Python."""
+        return [self.executable, *arguments]
+
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        """A command of a program that is installed beside this Python."""
+        return [str(self.scripts / name), *arguments]
+
+    @property
+    def editable(self) -> bool:
+        """Whether it runs the code of this checkout, not an installed copy of it."""
+        return all(home.startswith(f"{ROOT}{os.sep}") for home in self.homes)
 
 
-def python(*arguments: str) -> list[str]:
-    """The environment's Python."""
-    return [tool("python"), *arguments]
-
-
-def install() -> None:
-    """Make the environment and install the project with what its tests need.
+def look_at(executable: str) -> Environment:
+    """Ask a Python what it is.
 
     Raises:
-        SystemExit: it cannot be done; the installer has said why.
+        SystemExit: it does not run, or it is too old.
     """
-    if not (VENV / "bin" / "python").exists():
-        print(f"making {VENV.name} …", flush=True)
-        venv.create(VENV, with_pip=True)
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == wanted:
+    try:
+        done = subprocess.run(
+            [executable, "-c", PROBE, *PACKAGES],
+            cwd=tempfile.gettempdir(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"{executable} does not run: {error}") from None
+    told = json.loads(done.stdout)
+    if tuple(told["version"]) < MIN_PYTHON:
+        raise SystemExit(f"{executable} is older than Python 3.11: remove it, or name another")
+    return Environment(
+        executable, Path(told["prefix"]), Path(told["scripts"]), tuple(told["homes"])
+    )
+
+
+def environment() -> Environment:
+    """The environment to use; made when there is none."""
+    chosen = os.environ.get("ROOMD_PYTHON")
+    if not chosen and sys.prefix != sys.base_prefix:
+        chosen = sys.executable
+    if not chosen:
+        folder = ROOT / ".venv"
+        chosen = str(folder / "bin" / "python")
+        if not Path(chosen).exists():
+            make(folder)
+    return look_at(chosen)
+
+
+def make(folder: Path) -> None:
+    """Make a virtual environment, also where Python came without ``ensurepip`` (Debian).
+
+    Raises:
+        SystemExit: there is no pip to put into it.
+    """
+    say(f"making {folder.name} …")
+    try:
+        venv.create(folder, with_pip=True, clear=True)
         return
-    print("installing roomd[dev] …", flush=True)
-    command = python(
-        "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", ".[dev]"
+    except subprocess.CalledProcessError:
+        venv.create(folder, with_pip=False, clear=True)
+    inside = str(folder / "bin" / "python")
+    lent = [sys.executable, "-m", "pip", "--python", inside, "install", "--quiet", "pip"]
+    if subprocess.run(lent, check=False).returncode:
+        shutil.rmtree(folder)
+        raise SystemExit("this Python has no pip: install python3-venv, then try again")
+
+
+def install(into: Environment) -> Environment:
+    """Install the project, editable, with what its tests need; nothing when that is done.
+
+    Raises:
+        SystemExit: it cannot be done; the installer's last words are printed above.
+    """
+    stamp = into.prefix / ".roomd-installed"
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    if into.editable and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return into
+    say(f"installing roomd[dev] into {into.prefix} (a minute or two) …")
+    command = into.python(
+        *("-m", "pip", "install", "--disable-pip-version-check", "--no-input"),
+        *("--progress-bar", "off", "-e", ".[dev]"),
     )
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise SystemExit("the installation failed")
-    STAMP.write_text(wanted, encoding="utf-8")
+    tail: collections.deque[str] = collections.deque(maxlen=INSTALLER_TAIL_LINES)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as installer:
+        for line in installer.stdout or ():
+            tail.append(line)
+            if line.startswith(("Collecting ", "Building ", "Installing ")):
+                say(f"  {line.strip()[:96]}")
+    if installer.returncode:
+        raise SystemExit(f"{''.join(tail)}the installation failed")
+    stamp.write_text(wanted, encoding="utf-8")
+    return look_at(into.executable)
 
 
-def git(*arguments: str) -> str:
-    """Output of a git command; '' when it fails."""
-    done = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""
+def say(text: str) -> None:
+    """Print at once, also into a pipe."""
+    print(text, flush=True)
 
 
-def breaking(_options: argparse.Namespace) -> list[str] | str:
-    """Compare the protocol with what has landed before: the main line of the remote, else the
-    commit before the last one."""
-    for reference in ("refs/remotes/origin/main", "HEAD~1"):
-        commit = git("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
-        if commit and commit != git("rev-parse", "HEAD") and git("ls-tree", commit, "proto"):
-            return [tool("buf"), "breaking", "--against", f".git#ref={commit}"]
-    return "nothing has landed before this commit, or the clone is shallow"
+# ------------------------------------------------------------------ what has landed
 
 
-def pytest(options: argparse.Namespace) -> list[str]:
-    """All tests."""
+def git(*arguments: str, root: Path = ROOT) -> bytes:
+    """Output of a git command; empty when it fails or there is no git."""
+    command = ["git", "-c", "safe.directory=*", *arguments]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    except OSError:
+        return b""
+    return done.stdout if done.returncode == 0 else b""
+
+
+def landed(root: Path = ROOT) -> str:
+    """The commit whose protocol this one may not break; '' when there is none.
+
+    On a branch, where it left the remote's main line. Else the newest commit with another
+    protocol than the files here: the last commit for changes not yet committed, and for a
+    fresh clone of the main line the one before the protocol's last change.
+    """
+
+    def one(*arguments: str) -> str:
+        return git(*arguments, root=root).decode().strip()
+
+    head = one("rev-parse", "--verify", "--quiet", "HEAD")
+    base = one("merge-base", "HEAD", "refs/remotes/origin/main")
+    if base and base != head and one("ls-tree", base, "proto"):
+        return base
+    if one("status", "--porcelain", "--", "proto") and one("ls-tree", "HEAD", "proto"):
+        return head
+    here = one("rev-parse", "HEAD:proto")
+    for commit in one("log", "--format=%H", "--", "proto").split():
+        there = one("rev-parse", "--verify", "--quiet", f"{commit}:proto")
+        if there and there != here:
+            return commit
+    return ""
+
+
+def check_breaking(with_: Environment) -> str | int:
+    """Compare the protocol with the one that has landed; why not, or the exit code."""
+    commit = landed()
+    if not commit:
+        shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
+        why = "the clone is shallow" if shallow else "no other protocol in the history"
+        return f"{why}: nothing to compare with"
+    say(f"against {git('log', '-1', '--format=%h %s', commit).decode().strip()}")
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(git("archive", commit, "proto"))) as archive:
+            for member in archive.getmembers():
+                content = archive.extractfile(member)
+                if content is not None:
+                    path = Path(folder, member.name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content.read())
+        shutil.copy(ROOT / "buf.yaml", folder)
+        return run(with_.tool("buf", "breaking", "--against", folder), with_)
+
+
+# ------------------------------------------------------------------ steps
+
+Step = Callable[[Environment, argparse.Namespace], "str | int"]
+"""Runs a check; its exit code, or why it was skipped."""
+
+
+def run(command: list[str], with_: Environment) -> int:
+    """Run a command in the checkout; its exit code.
+
+    Settings of a server in the caller's environment are no business of the tests.
+    """
+    surroundings = {
+        name: value for name, value in os.environ.items() if not name.startswith("ROOMD_")
+    }
+    surroundings["PATH"] = f"{with_.scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    try:
+        return subprocess.run(command, cwd=ROOT, env=surroundings, check=False).returncode
+    except OSError as error:
+        say(f"{command[0]} does not run: {error}")
+        return 127
+
+
+def tests(with_: Environment, options: argparse.Namespace) -> int:
+    """Run pytest over all tests."""
     chosen = ["-m", "not slow"] if options.fast else []
-    return python("-m", "pytest", "--durations=8", *chosen, *options.pytest)
+    return run(with_.python("-m", "pytest", "--durations=10", *chosen, *options.pytest), with_)
 
 
-STEPS = (
-    Step("ruff", lambda _: [tool("ruff"), "check"]),
-    Step("format", lambda _: [tool("ruff"), "format", "--check"]),
-    Step("mypy", lambda _: [tool("mypy")]),
-    Step("imports", lambda _: [tool("lint-imports")]),
-    Step("buf-lint", lambda _: [tool("buf"), "lint"]),
-    Step("buf-format", lambda _: [tool("buf"), "format", "--diff", "--exit-code"]),
-    Step("buf-breaking", breaking),
-    Step("generated", lambda _: python("proto/generate.py", "--check")),
-    Step("pytest", pytest),
-)
+STEPS: dict[str, Step] = {
+    "ruff": lambda env, _: run(env.tool("ruff", "check"), env),
+    "format": lambda env, _: run(env.tool("ruff", "format", "--check"), env),
+    "mypy": lambda env, _: run(env.tool("mypy"), env),
+    "imports": lambda env, _: run(env.tool("lint-imports"), env),
+    "buf-lint": lambda env, _: run(env.tool("buf", "lint"), env),
+    "buf-format": lambda env, _: run(env.tool("buf", "format", "--diff", "--exit-code"), env),
+    "buf-breaking": lambda env, _: check_breaking(env),
+    "generated": lambda env, _: run(env.python("proto/generate.py", "--check"), env),
+    "pytest": tests,
+}
 
 
 def main() -> int:
     """Run the steps; 0 when all are well."""
-    options = arguments()
     if sys.version_info < MIN_PYTHON:
         print("roomd needs Python 3.11 or newer", file=sys.stderr)
         return 2
-    install()
-    environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    options = arguments()
+    with_ = install(environment())
     outcomes: list[tuple[str, str, float]] = []
-    for step in STEPS:
-        if (options.only and step.name not in options.only) or step.name in options.skip:
-            continue
-        command = step.command(options)
-        print(f"\n== {step.name}", flush=True)
-        if isinstance(command, str):
-            print(f"SKIPPED: {command}", flush=True)
-            outcomes.append((step.name, "skipped", 0.0))
-            continue
+    for name in options.steps:
+        say(f"\n== {name}")
         began = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-        verdict = "ok" if done.returncode == 0 else "FAILED"
-        outcomes.append((step.name, verdict, time.monotonic() - began))
-    print("\n== summary")
+        outcome = STEPS[name](with_, options)
+        if isinstance(outcome, str):
+            say(f"SKIPPED: {outcome}")
+        verdict = "skipped" if isinstance(outcome, str) else "FAILED" if outcome else "ok"
+        outcomes.append((name, verdict, time.monotonic() - began))
+    say("\n== summary")
     for name, verdict, seconds in outcomes:
-        print(f"{name:14} {verdict:8} {seconds:7.1f} s")
-    return 1 if any(verdict == "FAILED" for _, verdict, _ in outcomes) else 0
+        say(f"{name:14} {seconds:7.1f} s  {verdict}")
+    say(f"{'together':14} {sum(seconds for _, _, seconds in outcomes):7.1f} s")
+    failed = [name for name, verdict, _ in outcomes if verdict == "FAILED"]
+    if failed:
+        say(f"again: python3 tests/run.py --only {','.join(failed)}")
+    return 1 if failed else 0
 
 
 def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    names = [step.name for step in STEPS]
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for option, text in (("--only", "run these steps only"), ("--skip", "leave these out")):
-        parser.add_argument(
-            option,
-            default="",
-            type=lambda value: [name for name in value.split(",") if name],
-            help=f"{text}: {', '.join(names)}",
-        )
+    """Parse the command line; ``steps`` are those to run, in order."""
+    known = ", ".join(STEPS)
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="example: python3 tests/run.py --only ruff,pytest --fast -- -k visibility",
+    )
+    parser.add_argument("--only", default="", metavar="STEPS", help=f"of: {known}")
+    parser.add_argument("--skip", default="", metavar="STEPS", help="leave these out")
     parser.add_argument("--fast", action="store_true", help="leave out tests marked slow")
     parser.add_argument("pytest", nargs="*", help="after --: arguments for pytest")
     options = parser.parse_args()
-    unknown = {*options.only, *options.skip} - set(names)
+    only = [name for name in options.only.split(",") if name]
+    skip = [name for name in options.skip.split(",") if name]
+    unknown = [name for name in (*only, *skip) if name not in STEPS]
     if unknown:
-        parser.error(f"no such step: {', '.join(sorted(unknown))}")
+        parser.error(f"no such step: {', '.join(unknown)}; there are {known}")
+    options.steps = [name for name in STEPS if (not only or name in only) and name not in skip]
     return options
 
 

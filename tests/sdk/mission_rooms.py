@@ -55,7 +55,9 @@ def furnished(room_id: str, *channels: Channel, attach: bool = True) -> Act:
     return act
 
 
-async def say(kit: RoomKit, channel_id: str, body: str, room_id: str | None = None) -> InboundResult:
+async def say(
+    kit: RoomKit, channel_id: str, body: str, room_id: str | None = None
+) -> InboundResult:
     message = InboundMessage(
         channel_id=channel_id, sender_id="user-1", content=TextContent(body=body)
     )
@@ -65,7 +67,7 @@ async def say(kit: RoomKit, channel_id: str, body: str, room_id: str | None = No
 async def until(holds: Callable[[], Any]) -> None:
     """Wait until something holds that is on its way."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - anything may be waited for
             await asyncio.sleep(0.01)
 
 

@@ -1,6 +1,6 @@
 """Runs the documents' examples as they are printed.
 
-An example is the text of a fenced block in ``mission/NNN.md``. It is compiled as it stands, with
+An example is the text of a fenced block in ``mission/NNN.txt``. It is compiled as it stands, with
 ``await`` allowed at the top, and runs statement by statement in a dictionary of names: what it
 does not define itself must be in there. Between two statements a test may act (make a room on the
 kit that the example just made, send the message that a comment speaks of …).
@@ -25,7 +25,7 @@ Act = Callable[[Names], Awaitable[None]]
 def examples() -> dict[tuple[str, str, int], str]:
     """Every example by document, heading and number under its heading."""
     found: dict[tuple[str, str, int], str] = {}
-    for path in sorted(FOLDER.glob("*.md")):
+    for path in sorted(FOLDER.glob("*.txt")):
         for match in BLOCK.finditer(path.read_text(encoding="utf-8")):
             number = 1
             while (path.stem, match["heading"], number) in found:
@@ -57,7 +57,7 @@ async def run(
     """
     RAN.add((document, heading, number))
     code = EXAMPLES[document, heading, number]
-    where = f"mission/{document}.md: {heading}"
+    where = f"mission/{document}.txt: {heading}"
     acts = dict(before or {})
     for statement in ast.parse(code).body:
         text = ast.get_source_segment(code, statement) or ""

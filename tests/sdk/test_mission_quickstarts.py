@@ -32,7 +32,15 @@ def test_the_quickstart_runs_as_printed_and_ends_cleanly(document: str, tmp_path
     RAN.add((document, "Quickstart", 1))
     program = tmp_path / "quickstart.py"
     program.write_text(EXAMPLES[document, "Quickstart", 1], encoding="utf-8")
-    command = [sys.executable, "-W", "error", "-c", RUNNER, str(program), str(Path(__file__).parent)]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        RUNNER,
+        str(program),
+        str(Path(__file__).parent),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert done.returncode == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mission_rooms import ai, furnish, furnished, say, sms, until, websocket
+from mission_rooms import ai, furnish, furnished, say, websocket
 from mission_runner import Names, run
 
 from roomd import (
@@ -324,7 +324,7 @@ async def test_custom_inbound_routers(names: Names) -> None:
     await run(names, "000", "Custom Inbound Routers", before={"kit = RoomKit(": teach})
     kit = names["kit"]
     await furnish(kit, "tenant-room", websocket("ws"))
-    await furnish(kit, "other-room", attach=False)
+    await furnish(kit, "other-room")
     result = await say(kit, "ws", "Where am I?")
     assert (result.room_id, asked) == ("tenant-room", ["user-1"])
 
@@ -390,11 +390,3 @@ async def test_an_edit_shows_in_the_timeline(names: Names) -> None:
     edit = EditContent(target_event_id=event.id, new_content=TextContent(body="typo"))
     await kit.send_event("room", "ws", edit, participant_id="user-1")
     assert (await kit.store.get_event("room", event.id)).content.body == "typo"
-
-
-async def test_sms_gets_no_echo(names: Names) -> None:
-    kit = names["kit"]
-    await furnish(kit, "room", websocket("ws"), sms("sms"))
-    await say(kit, "sms", "Hi")
-    await until(lambda: True)
-    assert kit.get_channel("sms").provider.sent == []

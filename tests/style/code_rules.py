@@ -22,6 +22,8 @@ VAGUE = {"Manager", "Helper", "Helpers", "Util", "Utils", "Mixin", "Base", "Misc
 QUEUES = {"Queue", "LifoQueue", "PriorityQueue", "SimpleQueue", "deque"}
 TASKS = {"create_task", "ensure_future"}
 CLOCK_READS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
+BROAD = {"Exception", "BaseException"}
+CANCELLATION = {"CancelledError", "BaseException"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 SIGNATURE = "the documents' signature"
@@ -161,35 +163,42 @@ def local_imports(source: Source) -> Iterator[Finding]:
                 yield Finding(f"{source.name}:{name}", node.lineno, message)
 
 
+def caught(handler: ast.ExceptHandler) -> set[str]:
+    """Names of what a handler catches; a bare ``except`` catches BaseException."""
+    if handler.type is None:
+        return {"BaseException"}
+    types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {last_name(one) for one in types}
+
+
+def suppressions(source: Source) -> Iterator[tuple[ast.Call, set[str]]]:
+    """Every ``suppress(…)`` with the names of what it suppresses."""
+    for node in source.of(ast.Call):
+        if last_name(node.func) == "suppress":
+            yield node, {last_name(one) for one in node.args}
+
+
 def swallowed_errors(source: Source) -> Iterator[Finding]:
     """A broad ``except`` ends by raising, or is a boundary that says why: ``# boundary:``."""
     for node in source.of(ast.ExceptHandler):
-        types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        broad = any(
-            one is None or last_name(one) in ("Exception", "BaseException") for one in types
-        )
-        if broad and not isinstance(node.body[-1], ast.Raise):
-            if not source.marked(node, "# boundary:"):
-                message = "a broad except that neither raises nor says `# boundary: why`"
-                yield at(source, node, message)
-    for node in source.of(ast.Call):
-        if last_name(node.func) == "suppress" and not source.marked(node, "# boundary:"):
-            if {last_name(one) for one in node.args} & {"Exception", "BaseException"}:
-                yield at(source, node, "suppress() of everything")
+        passes_on = isinstance(node.body[-1], ast.Raise) or source.marked(node, "# boundary:")
+        if caught(node) & BROAD and not passes_on:
+            message = "a broad except that neither raises nor says `# boundary: why`"
+            yield at(source, node, message)
+    for node, names in suppressions(source):
+        if names & BROAD and not source.marked(node, "# boundary:"):
+            yield at(source, node, "suppress() of everything")
 
 
 def swallowed_cancellation(source: Source) -> Iterator[Finding]:
     """Who catches ``CancelledError`` raises it again; nobody suppresses it."""
     for node in source.of(ast.ExceptHandler):
-        types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        names = {last_name(one) for one in types if one is not None}
-        if names & {"CancelledError", "BaseException"} or None in types:
-            if not any(isinstance(one, ast.Raise) for one in ast.walk(node)):
-                yield at(source, node, "cancellation is caught and not raised")
-    for node in source.of(ast.Call):
-        if last_name(node.func) == "suppress":
-            if {last_name(one) for one in node.args} & {"CancelledError", "BaseException"}:
-                yield at(source, node, "cancellation is suppressed")
+        raises = any(isinstance(one, ast.Raise) for one in ast.walk(node))
+        if caught(node) & CANCELLATION and not raises:
+            yield at(source, node, "cancellation is caught and not raised")
+    for node, names in suppressions(source):
+        if names & CANCELLATION:
+            yield at(source, node, "cancellation is suppressed")
 
 
 def unbounded_queues(source: Source) -> Iterator[Finding]:

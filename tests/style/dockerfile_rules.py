@@ -53,9 +53,9 @@ def faults(text: str, root: Path) -> list[str]:
     found += _faults_of_images(steps)
     found += _faults_of_copies(steps, root)
     for name, rest in steps:
-        if name == "RUN" and re.search(r"\bpip3? (install|wheel|download)\b", rest):
-            if "--no-cache-dir" not in rest:
-                found.append(f"pip without --no-cache-dir: {rest}")
+        pip = name == "RUN" and re.search(r"\bpip3? (install|wheel|download)\b", rest)
+        if pip and "--no-cache-dir" not in rest:
+            found.append(f"pip without --no-cache-dir: {rest}")
         if name in ("ENTRYPOINT", "CMD") and not rest.startswith("["):
             found.append(f"{name} in the shell form does not pass SIGTERM on")
         if name in ("ENV", "ARG") and re.search(r"KEY|SECRET|TOKEN|PASSWORD", rest.upper()):

@@ -23,7 +23,7 @@ BAD: dict[str, list[str]] = {
     "swallowed_errors": [
         "try:\n    f()\nexcept Exception:\n    pass",
         "try:\n    f()\nexcept:\n    log()",
-        "try:\n    f()\nexcept (ValueError, Exception) as error:\n    if a:\n        raise\n    log()",
+        "try:\n    f()\nexcept (ValueError, Exception):\n    if a:\n        raise\n    log()",
         "with contextlib.suppress(Exception):\n    f()",
     ],
     "swallowed_cancellation": [
@@ -68,7 +68,7 @@ GOOD: dict[str, list[str]] = {
     "local_imports": ["if TYPE_CHECKING:\n    import os"],
     "swallowed_errors": [
         "try:\n    f()\nexcept Exception:\n    undo()\n    raise",
-        "try:\n    f()\nexcept Exception as error:  # boundary: the caller's callback\n    log(error)",
+        "try:\n    f()\nexcept Exception as e:  # boundary: the caller's\n    log(e)",
         "try:\n    f()\n# boundary: the caller's callback\nexcept Exception:\n    log()",
         "try:\n    f()\nexcept ValueError:\n    pass",
     ],
@@ -86,7 +86,9 @@ GOOD: dict[str, list[str]] = {
         "tasks.append(asyncio.create_task(f()))",
         "self.task = asyncio.ensure_future(f())",
     ],
-    "unfinished": ["class A:\n    @abstractmethod\n    def f(self):\n        raise NotImplementedError"],
+    "unfinished": [
+        "class A:\n    @abstractmethod\n    def f(self):\n        raise NotImplementedError"
+    ],
     "undocumented": ['"""What lives here."""\nx = 1'],
     "wall_clock_in_core": ["now = self._clock.now()", "later = clock.monotonic() + 1"],
 }

@@ -91,15 +91,18 @@ def _whole(value: Any) -> Any:
     return value
 
 
+NANOS = 10**9
+
+
 def duration(seconds: float) -> Duration:
     """Seconds as a Duration."""
-    whole = int(seconds)
-    return Duration(seconds=whole, nanos=round((seconds - whole) * 1e9))
+    whole, nanos = divmod(round(seconds * 1e9), NANOS)
+    return Duration(seconds=whole, nanos=nanos)
 
 
 def seconds(value: Duration) -> float:
     """A Duration in seconds."""
-    return value.seconds + value.nanos / 1e9
+    return (value.seconds * NANOS + value.nanos) / NANOS
 
 
 def timestamp(value: datetime) -> Timestamp:
@@ -516,6 +519,14 @@ def inbound_from_pb(message: pb.InboundMessage) -> InboundMessage:
         provider_message_id=message.provider_message_id or None,
         metadata=mapping(message.metadata) if message.HasField("metadata") else {},
         visibility=visibility_from_pb(message.visibility),
+        addressed_to=(
+            list(message.addressed_to.channel_ids) if message.HasField("addressed_to") else None
+        ),
+        response_visibility=(
+            visibility_from_pb(message.response_visibility)
+            if message.HasField("response_visibility")
+            else None
+        ),
     )
 
 

@@ -102,7 +102,8 @@ class Session:
         """Connect if need be and bring everything that waits to the service."""
         for look in self.before_ready:
             look()
-        if self._client is not None and not self._waiting():
+        # While another call brings them, they are neither waiting nor there.
+        if self._client is not None and not self._waiting() and not self._lock.locked():
             return self._client
         async with self._lock:
             if self._client is None:

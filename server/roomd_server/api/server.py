@@ -121,8 +121,6 @@ class ApiServer:
             server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, handlers),)
             )
-            # Found by a dictionary look-up instead of a walk over the generic handlers.
-            cast("Any", server).add_registered_method_handlers(service, handlers)
         self._health.register(server)
         enable_reflection(service_names(), server)
         server.add_generic_rpc_handlers((cast("Any", _UnknownMethods(self._request_ids)),))

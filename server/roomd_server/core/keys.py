@@ -83,6 +83,8 @@ class KeyMemory:
 
     def maybe_stored(self, key: str) -> bool:
         """False: the key is certainly new. True: only the store knows."""
+        if self._recent is not None and key in self._recent:
+            return True
         if self._filters is None:
             return False
         hashed = key_hash(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from roomd import v1 as pb
@@ -59,20 +60,21 @@ class TokenBuckets:
         """Seconds until a message may go; 0: now."""
         return max((bucket.delay(now) for bucket in self._buckets), default=0.0)
 
-    def take(self, now: float) -> float:
-        """Take a place for one message; seconds until it may go."""
+    def take(self, now: float, patience_seconds: float = math.inf) -> float:
+        """Take a place for one message; seconds until it may go.
+
+        A longer wait than ``patience_seconds`` takes no place: what is given up must not
+        make those that come later wait for it.
+        """
         wait = self.delay(now)
-        for bucket in self._buckets:
-            bucket.take()
+        if wait <= patience_seconds:
+            for bucket in self._buckets:
+                bucket.take()
         return wait
 
     def try_take(self, now: float) -> float:
         """Take a place only when there is one now: 0; else seconds until there is."""
-        wait = self.delay(now)
-        if wait <= 0:
-            for bucket in self._buckets:
-                bucket.take()
-        return wait
+        return self.take(now, 0.0)
 
 
 class CircuitBreaker:
@@ -154,8 +156,11 @@ def retry_delay(
     retries = policy.max_retries if policy.HasField("max_retries") else DEFAULT_MAX_RETRIES
     if attempt >= retries:
         return None
-    base = seconds_of(policy.base_delay) or DEFAULT_BASE_DELAY_SECONDS
-    most = seconds_of(policy.max_delay) or DEFAULT_MAX_DELAY_SECONDS
+    base, most = DEFAULT_BASE_DELAY_SECONDS, DEFAULT_MAX_DELAY_SECONDS
+    if policy.HasField("base_delay"):
+        base = seconds_of(policy.base_delay)
+    if policy.HasField("max_delay"):
+        most = seconds_of(policy.max_delay)
     factor = policy.exponential_base or DEFAULT_EXPONENTIAL_BASE
     bound = min(most, base * factor ** min(attempt, 64))
     return max(bound * jitter(), retry_after or 0.0)

@@ -7,51 +7,58 @@ import re
 MAX_SENTENCE_CHARS = 2000
 """A run without an end is cut at the last word before this."""
 
-# An end is: a full stop or the like and the white space behind it, a CJK mark alone, or a
-# line break. A full stop at the very end of the text so far may be inside 3.14: it waits.
-_END = re.compile(r"[.!?…]+[\"')\]»”’]*\s+|[。！？]+|\n+")
+# An end is: a full stop or the like and the white space behind it, a CJK mark with or without
+# any, or a line break. A full stop at the very end of the text so far may be inside 3.14: it
+# waits. Possessive, and never begun within a run of marks, so that "!!!!…" costs no squares.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"')\]»”’]*+\s++|[。！？]++[」』”’\"')\]]*+\s*+|\n\s*+")
+_WORD = re.compile(r"\S")
 
 
 class SentenceSplitter:
     """Takes deltas, gives whole sentences; joined, they are exactly what came in.
+
+    Every sentence but the last has a word in it, and the white space behind it.
 
     Args:
         hold_whole: Keep everything until ``flush``.
         max_chars: Longest sentence.
     """
 
-    __slots__ = ("_held", "_hold_whole", "_max_chars")
+    __slots__ = ("_hold_whole", "_max_chars", "_pieces")
 
     def __init__(self, *, hold_whole: bool = False, max_chars: int = MAX_SENTENCE_CHARS) -> None:
-        self._held = ""
+        self._pieces: list[str] = []
         self._hold_whole = hold_whole
         self._max_chars = max_chars
 
     def push(self, delta: str) -> list[str]:
         """Take more text; the sentences that are complete now."""
-        self._held += delta
+        self._pieces.append(delta)
         if self._hold_whole:
             return []
+        held, start = "".join(self._pieces), 0
         sentences = []
-        while sentence := self._next():
-            sentences.append(sentence)
-            self._held = self._held[len(sentence) :]
+        while (end := self._next(held, start)) > start:
+            sentences.append(held[start:end])
+            start = end
+        self._pieces = [held[start:]]
         return sentences
 
     def flush(self) -> str:
         """Everything that is left."""
-        rest, self._held = self._held, ""
+        rest = "".join(self._pieces)
+        self._pieces = []
         return rest
 
-    def _next(self) -> str:
-        """The first sentence that no later text can change; '' when there is none yet."""
-        match = _END.search(self._held)
+    def _next(self, held: str, start: int) -> int:
+        """Where the first sentence ends that no later text can change; else ``start``."""
+        longest = start + self._max_chars
+        word = _WORD.search(held, start)
         # An end that touches the end of the text may still grow ("... \n" after "...").
-        if match is not None and match.end() < len(self._held):
-            end = match.end()
-            if end <= self._max_chars:
-                return self._held[:end]
-        if len(self._held) > self._max_chars:
-            cut = self._held.rfind(" ", 0, self._max_chars) + 1
-            return self._held[: cut or self._max_chars]
-        return ""
+        match = _END.search(held, word.start(), longest + 1) if word is not None else None
+        if match is not None and match.end() < len(held) and match.end() <= longest:
+            return match.end()
+        if len(held) <= longest:
+            return start
+        cut = held.rfind(" ", start + 1, longest) + 1
+        return cut or longest

@@ -6,9 +6,9 @@ from google.protobuf.struct_pb2 import Struct
 
 
 def merge(target: Struct, patch: Struct) -> None:
-    """Take over every key of ``patch``; a null removes the key."""
+    """Take over every key of ``patch``; a null, or a value without a kind, removes the key."""
     for key, value in patch.fields.items():
-        if value.WhichOneof("kind") == "null_value":
+        if value.WhichOneof("kind") in ("null_value", None):
             target.fields.pop(key, None)
         else:
             target.fields[key].CopyFrom(value)

@@ -1,20 +1,25 @@
-"""Making content fit a channel. Never raises, never loses text."""
+"""Making content fit a channel. Never raises, never loses text.
+
+Two functions do it: ``transcode`` turns kinds that the channel does not show into those that
+it does, ``fit`` also keeps its longest text. Where text is cut is in ``splitting``, what
+markup means in ``markup``.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from html import unescape
+from html import escape
 
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from roomd import v1 as pb
-from roomd_server.core.structs import get_str
+from roomd_server.core.markup import strip_markup
+from roomd_server.core.splitting import shorten, split_text
 from roomd_server.core.times import seconds_of
 
-ELLIPSIS = "…"
+__all__ = ["fit", "split_text", "strip_markup", "text_of", "transcode"]
 
-Fallback = Callable[[pb.Content, pb.Capabilities], str]
+Fallback = Callable[[pb.Content], str]
 
 
 def transcode(content: pb.Content, target: pb.Capabilities) -> pb.Content | None:
@@ -35,54 +40,74 @@ def transcode(content: pb.Content, target: pb.Capabilities) -> pb.Content | None
     if kind == "delete" and target.supports_delete:
         return content
     if kind == "rich" and pb.MEDIA_TYPE_RICH in target.media_types:
-        return _rich(content, target)
+        rich = _rich(content, target)
+        return _text(_rich_text(content)) if _is_too_long(rich, target) else rich
     if kind in _NATIVE and _NATIVE[kind] in target.media_types and _within(content, target):
         return content
-    return _text(_FALLBACKS[kind](content, target))
+    return _text(_FALLBACKS[kind](content))
 
 
 def fit(content: pb.Content, target: pb.Capabilities) -> list[pb.Content]:
-    """Transcode, then split or cut text that is too long; [] when nothing is left."""
+    """Transcode, then keep ``max_length``: text that is longer becomes several parts, to be
+    sent one after another, or is cut when the target takes no parts.
+
+    Returns:
+        The same parts every time; [] when nothing is left that the target could show.
+    """
     fitted = transcode(content, target)
     if fitted is None:
         return []
-    limit = target.max_length
-    if not limit or not fitted.HasField("text") or len(fitted.text.body) <= limit:
-        return [fitted]
-    if not target.supports_parts:
-        body = fitted.text.body[: max(0, limit - len(ELLIPSIS))].rstrip() + ELLIPSIS
-        return [_with_body(fitted, body[:limit])]
-    return [_with_body(fitted, part) for part in split_text(fitted.text.body, limit)]
-
-
-def split_text(text: str, max_length: int) -> list[str]:
-    """Cut text at sentence ends, else at word ends, else anywhere; each part is at most
-    ``max_length`` long. Only white space at the cuts is dropped.
-    """
-    parts = []
-    rest = text
-    while len(rest) > max_length:
-        cut = _cut(rest, max_length)
-        if part := rest[:cut].rstrip():
-            parts.append(part)
-        rest = rest[cut:].lstrip()
-    if rest or not parts:
-        parts.append(rest)
-    return parts
+    return _pieces(fitted, target) if _is_too_long(fitted, target) else [fitted]
 
 
 def text_of(content: pb.Content) -> str:
     """All words that a reader of the content would see."""
     kind = content.WhichOneof("kind")
-    if kind is None:
-        return ""
-    if kind == "text":
-        return content.text.body
-    if kind == "composite":
-        return "\n".join(filter(None, (text_of(part) for part in content.composite.parts)))
-    if kind == "edit":
-        return text_of(content.edit.new_content)
-    return _FALLBACKS[kind](content, _NOTHING)
+    return _FALLBACKS[kind](content) if kind is not None else ""
+
+
+# ------------------------------------------------------------------ length
+
+
+def _is_too_long(content: pb.Content, target: pb.Capabilities) -> bool:
+    limit = target.max_length
+    if limit <= 0:
+        return False
+    if content.HasField("text"):
+        return len(content.text.body) > limit
+    if content.HasField("rich"):
+        return len(content.rich.body) > limit
+    if content.HasField("media"):
+        return len(content.media.caption) > limit
+    return any(_is_too_long(part, target) for part in content.composite.parts)
+
+
+def _pieces(content: pb.Content, target: pb.Capabilities) -> list[pb.Content]:
+    """What is sent instead of something too long; one piece when there may be no parts."""
+    if not _is_too_long(content, target):
+        return [content]
+    if content.HasField("composite"):
+        pieces = [piece for part in content.composite.parts for piece in _pieces(part, target)]
+        if target.supports_parts:
+            return pieces
+        return [pb.Content(composite=pb.CompositeContent(parts=pieces))]
+    copy = pb.Content()
+    copy.CopyFrom(content)
+    if content.HasField("media"):
+        if target.supports_parts:
+            copy.media.caption = ""
+            words = pb.Content(text=pb.TextContent(body=content.media.caption))
+            return [copy, *_pieces(words, target)]
+        copy.media.caption = shorten(content.media.caption, target.max_length)
+        return [copy]
+    if target.supports_parts:
+        language = content.text.language
+        return [
+            pb.Content(text=pb.TextContent(body=part, language=language))
+            for part in split_text(content.text.body, target.max_length)
+        ]
+    copy.text.body = shorten(content.text.body, target.max_length)
+    return [copy]
 
 
 # ------------------------------------------------------------------ kinds
@@ -103,20 +128,28 @@ def _composite(content: pb.Content, target: pb.Capabilities) -> pb.Content | Non
 
 
 def _edit(content: pb.Content, target: pb.Capabilities) -> pb.Content | None:
-    fitted = transcode(content.edit.new_content, target)
+    """An edit replaces one message, so one that needs several becomes a correction."""
+    new = content.edit.new_content
     if target.supports_edit:
-        if fitted is None or fitted is content.edit.new_content:
-            return content if fitted is not None else None
-        copy = pb.Content()
-        copy.CopyFrom(content)
-        copy.edit.new_content.CopyFrom(fitted)
-        return copy
+        pieces = fit(new, target)
+        if not pieces:
+            return None
+        if len(pieces) == 1:
+            return content if pieces[0] is new else _with_new(content, pieces[0])
+    fitted = transcode(new, target)
     if fitted is None:
         return _text("[Correction]")
     if fitted.HasField("text"):
         return _text(f"Correction: {fitted.text.body}")
     label = pb.Content(text=pb.TextContent(body="Correction:"))
     return pb.Content(composite=pb.CompositeContent(parts=[label, fitted]))
+
+
+def _with_new(content: pb.Content, new: pb.Content) -> pb.Content:
+    copy = pb.Content()
+    copy.CopyFrom(content)
+    copy.edit.new_content.CopyFrom(new)
+    return copy
 
 
 def _rich(content: pb.Content, target: pb.Capabilities) -> pb.Content:
@@ -133,84 +166,104 @@ def _rich(content: pb.Content, target: pb.Capabilities) -> pb.Content:
     copy.CopyFrom(content)
     lines = [] if keep_cards else [_card_line(card) for card in rich.cards]
     choices = [_label(button) for button in rich.buttons[buttons:]]
-    if not keep_replies:
-        choices += list(rich.quick_replies)
-    lines += _numbered(choices, start=buttons + 1)
-    del copy.rich.buttons[buttons:]
     if not keep_cards:
+        choices += [label for card in rich.cards for label in _card_buttons(card)]
         del copy.rich.cards[:]
     if not keep_replies:
+        choices += rich.quick_replies
         del copy.rich.quick_replies[:]
-    copy.rich.body = "\n".join(filter(None, [rich.body, *lines]))
+    del copy.rich.buttons[buttons:]
+    lines += _numbered(choices, start=buttons + 1)
+    copy.rich.body = _below(rich, lines)
     if rich.plain_text:
-        copy.rich.plain_text = "\n".join([rich.plain_text, *lines])
+        copy.rich.plain_text = _lines([rich.plain_text, *lines])
     return copy
 
 
-def _rich_text(content: pb.Content, _target: pb.Capabilities) -> str:
+def _below(rich: pb.RichContent, lines: list[str]) -> str:
+    """The body with lines below it, in its own format."""
+    if rich.format == pb.RichContent.FORMAT_HTML:
+        escaped = [escape(line, quote=False) for line in lines]
+        return "<br>\n".join(filter(None, [rich.body, *escaped]))
+    return _lines([rich.body, *lines])
+
+
+# ------------------------------------------------------------------ fallbacks
+
+
+def _text_text(content: pb.Content) -> str:
+    return content.text.body
+
+
+def _rich_text(content: pb.Content) -> str:
     rich = content.rich
+    choices = [_label(button) for button in rich.buttons]
+    choices += [label for card in rich.cards for label in _card_buttons(card)]
+    choices += rich.quick_replies
     body = rich.plain_text or strip_markup(rich.body, rich.format)
-    lines = [_card_line(card) for card in rich.cards]
-    lines += _numbered([*(_label(button) for button in rich.buttons), *rich.quick_replies])
-    return "\n".join(filter(None, [body, *lines]))
+    return _lines([body, *map(_card_line, rich.cards), *_numbered(choices)])
 
 
-def _media_text(content: pb.Content, _target: pb.Capabilities) -> str:
+def _media_text(content: pb.Content) -> str:
     media = content.media
-    return f"[Media: {media.caption or media.filename or media.url}]"
+    return f"[Media: {media.caption or media.filename or _readable(media.url)}]"
 
 
-def _audio_text(content: pb.Content, _target: pb.Capabilities) -> str:
-    return content.audio.transcript or f"[Voice message: {content.audio.url}]"
+def _audio_text(content: pb.Content) -> str:
+    return content.audio.transcript or f"[Voice message: {_readable(content.audio.url)}]"
 
 
-def _video_text(content: pb.Content, _target: pb.Capabilities) -> str:
-    return f"[Video: {content.video.url}]"
+def _video_text(content: pb.Content) -> str:
+    return f"[Video: {_readable(content.video.url)}]"
 
 
-def _location_text(content: pb.Content, _target: pb.Capabilities) -> str:
+def _location_text(content: pb.Content) -> str:
     place = content.location
-    where = f"({place.latitude:g}, {place.longitude:g})"
-    return f"[Location: {' '.join(filter(None, [place.label or place.address, where]))}]"
+    name = place.label or place.address
+    where = f"({_degrees(place.latitude)}, {_degrees(place.longitude)})"
+    return f"[Location: {name} {where}]" if name else f"[Location: {where}]"
 
 
-def _template_text(content: pb.Content, _target: pb.Capabilities) -> str:
+def _template_text(content: pb.Content) -> str:
     return content.template.body or f"[Template: {content.template.template_id}]"
 
 
-def _system_text(content: pb.Content, _target: pb.Capabilities) -> str:
+def _composite_text(content: pb.Content) -> str:
+    return _lines(map(text_of, content.composite.parts))
+
+
+def _system_text(content: pb.Content) -> str:
     return content.system.body or (f"[{content.system.code}]" if content.system.code else "")
 
 
-def _delete_text(_content: pb.Content, _target: pb.Capabilities) -> str:
-    return "[Message deleted]"
-
-
-def _tool_text(content: pb.Content, _target: pb.Capabilities) -> str:
-    return f"[Tool: {content.tool_call.tool_name}]"
-
-
-def _edit_text(content: pb.Content, _target: pb.Capabilities) -> str:
+def _edit_text(content: pb.Content) -> str:
     return text_of(content.edit.new_content)
 
 
-def _composite_text(content: pb.Content, _target: pb.Capabilities) -> str:
-    return text_of(content)
+def _delete_text(_content: pb.Content) -> str:
+    return "[Message deleted]"
+
+
+def _tool_text(content: pb.Content) -> str:
+    return f"[Tool: {content.tool_call.tool_name}]"
 
 
 _FALLBACKS: Mapping[str, Fallback] = {
+    "text": _text_text,
     "rich": _rich_text,
     "media": _media_text,
     "audio": _audio_text,
     "video": _video_text,
     "location": _location_text,
     "template": _template_text,
+    "composite": _composite_text,
     "system": _system_text,
+    "edit": _edit_text,
     "delete": _delete_text,
     "tool_call": _tool_text,
-    "edit": _edit_text,
-    "composite": _composite_text,
 }
+"""Every kind as text."""
+
 _NATIVE: Mapping[str, int] = {
     "media": pb.MEDIA_TYPE_MEDIA,
     "audio": pb.MEDIA_TYPE_AUDIO,
@@ -218,115 +271,106 @@ _NATIVE: Mapping[str, int] = {
     "location": pb.MEDIA_TYPE_LOCATION,
     "template": pb.MEDIA_TYPE_TEMPLATE,
 }
-_NOTHING = pb.Capabilities()
+"""What a target must name to be given a kind as it is."""
 
-# ------------------------------------------------------------------ limits and words
+# ------------------------------------------------------------------ limits on media
 
 
 def _within(content: pb.Content, target: pb.Capabilities) -> bool:
-    """Whether a media content keeps the target's limits."""
+    """Whether sound, picture or file keeps the target's limits; what is not known does."""
     if content.HasField("media"):
         media = content.media
-        size = media.size_bytes if media.HasField("size_bytes") else 0
-        if target.max_media_size_bytes and size > target.max_media_size_bytes:
+        if 0 < target.max_media_size_bytes < media.size_bytes:
             return False
-        return _takes(media.mime_type, target.supported_mime_types)
-    for name, limit in (
-        ("audio", target.max_audio_duration),
-        ("video", target.max_video_duration),
-    ):
-        if content.HasField(name):
-            clip = getattr(content, name)
-            longest = seconds_of(limit)
-            if longest and seconds_of(clip.duration) > longest:
-                return False
-            return _takes(clip.mime_type, target.supported_mime_types)
+        return _takes(media.mime_type or _data_type(media.url), target)
+    if content.HasField("audio"):
+        audio = content.audio
+        if 0 < seconds_of(target.max_audio_duration) < seconds_of(audio.duration):
+            return False
+        return _takes(audio.mime_type or _data_type(audio.url) or "audio/ogg", target)
+    if content.HasField("video"):
+        video = content.video
+        if 0 < seconds_of(target.max_video_duration) < seconds_of(video.duration):
+            return False
+        return _takes(video.mime_type or _data_type(video.url) or "video/mp4", target)
     return True
 
 
-def _takes(mime_type: str, supported: Iterable[str]) -> bool:
-    patterns = list(supported)
-    if not patterns or not mime_type:
+def _takes(mime_type: str, target: pb.Capabilities) -> bool:
+    if not target.supported_mime_types or not mime_type:
         return True
-    family = mime_type.split("/", 1)[0] + "/*"
-    return any(pattern in ("*/*", mime_type, family) for pattern in patterns)
+    plain = mime_type.split(";", 1)[0].strip().lower()
+    family = plain.split("/", 1)[0] + "/*"
+    patterns = {pattern.strip().lower() for pattern in target.supported_mime_types}
+    return not patterns.isdisjoint((plain, family, "*/*", "*"))
 
 
-def strip_markup(body: str, form: int) -> str:
-    """Formatted text as plain words; for what is no markup, the text itself."""
-    plain = _strip_html(body) if form == pb.RichContent.FORMAT_HTML else _strip_markdown(body)
-    return plain or body
+def _data_type(url: str) -> str:
+    """Media type that a data URL names (RFC 2397); '' for others."""
+    if url[:5].lower() != "data:":
+        return ""
+    return url[5:300].split(",", 1)[0].split(";", 1)[0]
 
 
-def _strip_html(body: str) -> str:
-    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", "", body)
-    text = re.sub(r"(?i)<br\s*/?>|</(p|div|li|h[1-6]|tr)\s*>", "\n", text)
-    text = re.sub(r"(?is)<a\b[^>]*?href=[\"']([^\"']+)[\"'][^>]*>(.*?)</a\s*>", r"\2 (\1)", text)
-    # Only what looks like a tag: "a < b" keeps its sign.
-    text = re.sub(r"</?[A-Za-z][^<>]*>|<!--.*?-->", "", text)
-    return unescape(text).strip()
+def _readable(url: str) -> str:
+    """A URL for people: a data URL is the file itself, so its type stands for it."""
+    return url if url[:5].lower() != "data:" else _data_type(url) or "data"
 
 
-_MARKDOWN = (
-    (re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)"), r"\1 (\2)"),
-    (re.compile(r"\[([^\]]+)\]\(([^)\s]+)[^)]*\)"), r"\1 (\2)"),
-    (re.compile(r"(?m)^ {0,3}#{1,6} +"), ""),
-    (re.compile(r"(?m)^ {0,3}> ?"), ""),
-    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
-    (re.compile(r"(?<![\w*])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])"), r"\2"),
-    (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~"), r"\1"),
-    (re.compile(r"(?m)^```[^\n]*\n?"), ""),
-    (re.compile(r"`([^`\n]+)`"), r"\1"),
-)
+# ------------------------------------------------------------------ words
 
 
-def _strip_markdown(body: str) -> str:
-    for pattern, replacement in _MARKDOWN:
-        body = pattern.sub(replacement, body)
-    return body.strip()
-
-
-def _label(button: Struct) -> str:
-    for key in ("text", "title", "label", "payload", "url"):
-        if word := get_str(button, key):
-            return word
-    return "?"
-
-
-def _card_line(card: Struct) -> str:
-    words = [get_str(card, key) for key in ("title", "subtitle", "description", "text")]
-    line = " - ".join(filter(None, words))
-    image = get_str(card, "image_url")
-    return f"{line} ({image})" if line and image else line or image
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(filter(None, lines))
 
 
 def _numbered(choices: list[str], start: int = 1) -> list[str]:
     return [f"{number}. {choice}" for number, choice in enumerate(choices, start)]
 
 
-def _cut(text: str, limit: int) -> int:
-    """Where to cut: behind a sentence in the second half, else a word, else anywhere."""
-    window = text[: limit + 1]
-    ends = [match.end() for match in _SENTENCE_END.finditer(window) if match.end() <= limit + 1]
-    if ends and ends[-1] > limit // 2:
-        return min(ends[-1], limit)
-    space = max(window.rfind(" "), window.rfind("\n"))
-    if space > 0:
-        return space
-    cut = limit
-    # Combining marks and joiners stay with the character before them.
-    while cut > 1 and cut < len(text) and _CLINGS.match(text[cut]):
-        cut -= 1
-    return cut if cut > 1 else limit
+def _label(button: Struct) -> str:
+    label = next(filter(None, (_word(button, key) for key in ("text", "title", "label"))), "")
+    url = _word(button, "url")
+    if label and url:
+        return f"{label} ({url})"
+    return label or url or _word(button, "payload") or _all_words(button) or "?"
 
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"')\]»”’]*\s|[。！？]+|\n")
-_CLINGS = re.compile("[\u0300-\u036f\u200d\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+def _card_line(card: Struct) -> str:
+    words = [_word(card, key) for key in ("title", "subtitle", "description", "text")]
+    line = " - ".join(filter(None, words))
+    image = _word(card, "image_url")
+    if line and image:
+        return f"{line} ({_readable(image)})"
+    return line or _readable(image) or ("" if _card_buttons(card) else _all_words(card))
+
+
+def _card_buttons(card: Struct) -> list[str]:
+    buttons = card.fields["buttons"].list_value.values if "buttons" in card.fields else ()
+    return [
+        _label(button.struct_value) if button.HasField("struct_value") else _value_word(button)
+        for button in buttons
+    ]
+
+
+def _word(struct: Struct, key: str) -> str:
+    return _value_word(struct.fields[key]) if key in struct.fields else ""
+
+
+def _value_word(value: Value) -> str:
+    if value.HasField("number_value"):
+        return f"{value.number_value:.15g}"
+    return value.string_value
+
+
+def _all_words(struct: Struct) -> str:
+    return " ".join(filter(None, (_word(struct, key) for key in sorted(struct.fields))))
+
+
+def _degrees(value: float) -> str:
+    """To six decimals, a tenth of a metre."""
+    return f"{value:.6f}".rstrip("0").rstrip(".") if "e" not in repr(value) else f"{value:g}"
 
 
 def _text(body: str) -> pb.Content | None:
     return pb.Content(text=pb.TextContent(body=body)) if body else None
-
-
-def _with_body(content: pb.Content, body: str) -> pb.Content:
-    return pb.Content(text=pb.TextContent(body=body, language=content.text.language))
