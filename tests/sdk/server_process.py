@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-KEY = "rd_test_0123456789abcdef0123456789abcdef"
+KEY = "rd_dev_0123456789abcdef0123456789abcdef"
 START_SECONDS = 20.0
 
 

@@ -92,7 +92,7 @@ async def test_a_sqlite_store_outlives_the_kit(tmp_path: Path) -> None:
 
 async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     kit = RoomKit(store=SQLiteStore(str(tmp_path / "no" / "folder" / "rooms.db")))
-    with pytest.raises(Exception, match="rooms.db|open"):
+    with pytest.raises(Exception, match=r"rooms\.db|open"):
         await kit.connect()
     await kit.close()
 

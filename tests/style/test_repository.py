@@ -57,7 +57,9 @@ def test_the_top_level_is_what_was_agreed() -> None:
 
 
 by_pattern = pytest.mark.parametrize(
-    ("name", "pattern"), [("registries", REGISTRIES), ("paths", MACHINE_PATHS)]
+    ("name", "pattern"),
+    [("registries", REGISTRIES), ("paths", MACHINE_PATHS)],
+    ids=["registries", "paths"],
 )
 
 

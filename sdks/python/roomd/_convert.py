@@ -96,8 +96,9 @@ NANOS = 10**9
 
 def duration(seconds: float) -> Duration:
     """Seconds as a Duration."""
-    whole, nanos = divmod(round(seconds * 1e9), NANOS)
-    return Duration(seconds=whole, nanos=nanos)
+    whole = int(seconds)
+    carry, nanos = divmod(round((seconds - whole) * 1e9), NANOS)
+    return Duration(seconds=whole + carry, nanos=nanos)
 
 
 def seconds(value: Duration) -> float:

@@ -15,6 +15,10 @@ BITS_PER_KEY = 12
 HASHES = 6
 """Probes per key: with 12 bits each, about 0.4 % false positives when a filter is full."""
 FIRST_FILTER_KEYS = 1024
+RECENT_KEYS = 32
+"""Kept whole: 300 bytes each, in every live room that is written to with keys. A repeat that
+comes later costs one more read, which is little beside that of the event it returns.
+"""
 
 
 def fingerprint(message: bytes) -> bytes:
@@ -65,7 +69,7 @@ class KeyMemory:
         self,
         recent: Iterable[tuple[str, bytes, str]],
         hashes: list[bytes] | None,
-        capacity: int = 512,
+        capacity: int = RECENT_KEYS,
     ) -> None:
         self._capacity = capacity
         self._recent: OrderedDict[str, tuple[bytes, str]] | None = None

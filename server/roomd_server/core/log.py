@@ -96,7 +96,8 @@ class RoomLog:
 
     def _is_before(self, offset: int, position: Position) -> bool:
         """Whether the entry is the one that follows the position. A position that lies
-        between events and changes otherwise than the log did is the store's to read."""
+        between events and changes otherwise than the log did is the store's to read.
+        """
         entry = self._tail[offset]
         if entry.event_type:
             return entry.after == Position(position.index + 1, position.change)

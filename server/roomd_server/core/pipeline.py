@@ -1,10 +1,11 @@
 """The spine: how a message becomes an event, step by step.
 
     route → convert → (room lock) status → participant → duplicate → edit rights
-    → hooks → write gate → commit → (lock released, caller answered) → lanes
+    → hooks → write gate → handed to the store → (lock released) → durable → caller answered,
+    lanes
 
-Under the lock nothing waits but hooks and the commit. What follows the commit is
-``dispatch``: the rows are durable by then, so a crash loses nothing.
+Under the lock nothing waits but hooks. What follows the commit is ``dispatch``: the rows are
+durable by then, so a crash loses nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -87,6 +88,14 @@ class Admission:
     """A PAUSED room became ACTIVE by it."""
 
 
+class Pending(NamedTuple):
+    """An admission that may still be on its way to the disk."""
+
+    actor: RoomActor
+    admission: Admission
+    durable: asyncio.Future[None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the pipeline is made of."""
@@ -122,36 +131,67 @@ class Pipeline:
             AlreadyExists: KEY_REUSED.
         """
         parts = self._
+        if self._is_quick(actor, proposal):
+            pending = await self._hold(actor, proposal)
+        else:
+            try:
+                async with asyncio.timeout(parts.options.process_timeout_seconds):
+                    pending = await self._hold(actor, proposal)
+            except TimeoutError:
+                parts.bus.emit(actor.org, "process_timeout", actor.room_id)
+                raise errors.Unavailable(
+                    pb.ERROR_REASON_PROCESS_TIMEOUT,
+                    f"room {actor.room_id!r} was busy for "
+                    f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
+                ) from None
+        if pending.durable is None:
+            return pending.admission
+        # The lock is free again: the next message of the room shares the transaction. The
+        # writes are on their way whether or not our caller still waits.
         try:
-            async with asyncio.timeout(parts.options.process_timeout_seconds) as timeout:
-                async with locked(parts.directory, actor.org, actor.room_id) as owner:
-                    return await self._admit(owner, proposal, timeout)
-        except TimeoutError:
-            parts.bus.emit(actor.org, "process_timeout", actor.room_id)
-            raise errors.Unavailable(
-                pb.ERROR_REASON_PROCESS_TIMEOUT,
-                f"room {actor.room_id!r} was busy for "
-                f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
-            ) from None
+            await asyncio.shield(pending.durable)
+        except StoreConflict as conflict:
+            return await self._conflict(pending.actor, proposal, conflict)
+        return pending.admission
 
-    async def _admit(
-        self, actor: RoomActor, proposal: Proposal, timeout: asyncio.Timeout
-    ) -> Admission:
+    def _is_quick(self, actor: RoomActor, proposal: Proposal) -> bool:
+        """Whether nothing will be waited for under the lock: then no timer is needed."""
+        return (
+            not actor.lock.locked() and (proposal.verdict is not None or bool(proposal.blocked_by))
+        ) or (
+            not actor.lock.locked()
+            and not self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id)
+        )
+
+    async def _hold(self, actor: RoomActor, proposal: Proposal) -> Pending:
+        """Admit the proposal under the lock of the room's present owner."""
+        while True:
+            if actor.broken or actor.deleted:
+                actor = await self._.directory.get(actor.org, actor.room_id)
+            actor.pins += 1
+            try:
+                async with actor.lock:
+                    if not actor.broken and not actor.deleted:
+                        return await self._admit(actor, proposal)
+            finally:
+                actor.pins -= 1
+
+    async def _admit(self, actor: RoomActor, proposal: Proposal) -> Pending:
         event = proposal.event
         if event.idempotency_key:
             duplicate = await self._duplicate(actor, proposal)
             if duplicate is not None:
-                return duplicate
+                return Pending(actor, duplicate)
         draft = Draft(actor, self._.clock)
         refusal = self._refusal(actor, draft, proposal)
         target = None
         if not refusal and event.content.WhichOneof("kind") in ("edit", "delete"):
+            await actor.settled()  # the target may be on its way
             target, refusal = await self._.editing.authorise(actor, event)
         if refusal:
-            return self._refuse(actor, event, refusal)
+            return Pending(actor, self._refuse(actor, event, refusal))
         verdict = await self._decide(actor, proposal)
         event = self._judge(actor, draft, proposal, verdict)
-        timeout.reschedule(None)  # a commit that was handed in is never taken back
         admission = Admission(
             pb.OUTCOME_BLOCKED if event.blocked_by else pb.OUTCOME_ACCEPTED,
             event,
@@ -162,12 +202,15 @@ class Pipeline:
         if target is not None and not event.blocked_by:
             self._.editing.apply(draft, event, target)
         joined = self._sender_of(draft, proposal)
-        try:
-            await draft.commit()
-        except StoreConflict as conflict:
-            return await self._conflict(actor, proposal, conflict)
-        self._dispatch(actor, proposal, admission, draft, joined)
-        return admission
+        durable = draft.submit()
+
+        def dispatch(future: asyncio.Future[None]) -> None:
+            # A callback, not what follows an await: it runs in the order of the commits.
+            if not future.cancelled() and future.exception() is None:
+                self._dispatch(actor, proposal, admission, draft, joined)
+
+        durable.add_done_callback(dispatch)
+        return Pending(actor, admission, durable)
 
     # -------------------------------------------------------------- before the hooks
 
@@ -191,11 +234,18 @@ class Pipeline:
                 metadata={"idempotency_key": key, "event_id": known[1]},
             )
         first = await self._.store.get_event(actor.org, actor.room_id, known[1])
+        if first is None:
+            await actor.settled()  # its first send is on its way
+            first = await self._.store.get_event(actor.org, actor.room_id, known[1])
+            if first is None:
+                raise errors.Unavailable(
+                    pb.ERROR_REASON_SERVER_FAULT, "its first send was not stored; try again"
+                )
         return Admission(
             pb.OUTCOME_DUPLICATE,
             first,
-            first.blocked_by if first else "",
-            first.block_reason if first else "",
+            first.blocked_by,
+            first.block_reason,
         )
 
     async def _conflict(

@@ -1,8 +1,9 @@
 """A room's owner: its live state in memory, one lock, one way to the store.
 
 Every change of a room goes through a ``Draft`` under the room's lock: the draft collects
-what is to be written, commits it as one transaction, and only then replaces the state in
-memory. A commit that fails leaves the memory as it was.
+what is to be written and hands it in as one transaction. The state in memory follows at
+once, so that messages of one room share a transaction; whoever waits is answered when it is
+durable. An actor whose writes were refused is broken: it is loaded anew.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class RoomActor:
     """One live room. State is read freely and changed only by a committed ``Draft``."""
 
     __slots__ = (
+        "_last",
         "_submitted",
         "bindings",
         "broken",
@@ -69,6 +71,7 @@ class RoomActor:
         self.queued: list[QueuedText] = list(snapshot.queued)
         self.log = RoomLog(Position(head, snapshot.next_change), snapshot.recent_events)
         self._submitted = self.log.next
+        self._last: asyncio.Future[None] | None = None
         self.ephemerals = Ephemerals(room.room_id, epoch)
         self.lock = asyncio.Lock()
         self.pins = 0
@@ -97,25 +100,35 @@ class RoomActor:
         Call it without awaiting between numbering and handing in: the order of calls is
         the order of the log.
         """
-        done = self.store.commit(writes)
+        done = self._last = self.store.commit(writes)
         head = self._submitted
         self._submitted = Position(
             head.index + len(writes.events), head.change + len(writes.changes)
         )
-        if writes.events or writes.changes:
-            done.add_done_callback(lambda future: self._committed(future, writes))
+        self.pins += 1
+        done.add_done_callback(lambda future: self._committed(future, writes))
         return done
 
     def _committed(self, future: asyncio.Future[None], writes: WriteSet) -> None:
+        self.pins -= 1
         if future.cancelled() or future.exception() is not None:
-            self.broken = True
-            self.log.ring()
+            if _touches_state(writes):
+                # The memory is ahead of the store now. The store refuses whatever was
+                # handed in behind it, and the directory loads the room anew.
+                self.broken = True
+                self.log.ring()
             return
         # Changes of a set follow its events; see Draft.
         for event in writes.events:
             self.log.append_event(event)
         for change in writes.changes:
             self.log.append_change(change.item)
+
+    async def settled(self) -> None:
+        """Wait until everything that was handed in is durable, or refused."""
+        last = self._last
+        if last is not None and not last.done():
+            await asyncio.wait((last,))
 
     @property
     def head(self) -> Position:
@@ -155,7 +168,7 @@ class RoomActor:
 class Draft:
     """What is to be committed in one transaction; use it under the room's lock."""
 
-    __slots__ = ("_applied", "_items", "_now", "_room", "actor", "writes")
+    __slots__ = ("_items", "_now", "_room", "actor", "writes")
 
     def __init__(self, actor: RoomActor, clock: Clock) -> None:
         self.actor = actor
@@ -163,7 +176,6 @@ class Draft:
         self._now = clock.now()
         self._room: pb.Room | None = None
         self._items: list[bytes] = []
-        self._applied = False
 
     @property
     def now(self) -> float:
@@ -221,34 +233,22 @@ class Draft:
     def _tell(self, changed: pb.StreamItem.RoomChanged) -> None:
         self._items.append(pb.StreamItem(room_changed=changed).SerializeToString())
 
-    async def commit(self) -> None:
-        """Write everything, then make it the room's state.
+    def submit(self) -> asyncio.Future[None]:
+        """Hand everything in and make it the room's state at once, before it is durable:
+        the next message need not wait for the disk to be numbered behind this one. When the
+        store refuses it, the actor is ``broken`` and all that was handed in behind it fails.
 
-        Raises:
-            Unavailable: the store did not take it; nothing changed.
-            StoreConflict: a row that had to be new exists; nothing changed.
+        Raises (through the future):
+            Unavailable: nothing was written.
+            StoreConflict: a row that had to be new exists; nothing was written.
         """
         actor, writes = self.actor, self.writes
         writes.room = self._room
         if self._room is not None:
             writes.timer_due = timer_due(self._room)
-        actor.number_changes(writes, self._items)
-        # Once handed in it will be durable, so the memory must follow even when the caller
-        # is gone; and the next draft may not begin before, it would miss this one.
+        if self._items:
+            actor.number_changes(writes, self._items)
         done = actor.submit(writes)
-        done.add_done_callback(self._apply)
-        try:
-            await outlast(done)
-        finally:
-            self._apply(done)  # a cancellation may arrive before the callbacks of ``done``
-
-    def _apply(self, future: asyncio.Future[None]) -> None:
-        if self._applied or not future.done():
-            return
-        if future.cancelled() or future.exception() is not None:
-            return
-        self._applied = True
-        actor, writes = self.actor, self.writes
         if self._room is not None:
             actor.room = self._room
         for binding in writes.bindings:
@@ -257,11 +257,31 @@ class Draft:
             actor.bindings.pop(channel_id, None)
         for participant in writes.participants:
             actor.participants[participant.participant_id] = participant
-        scope = f"room:{actor.room_id}"
         for record in writes.keys:
-            if record.scope != scope:
-                continue
-            actor.keys.add(record.key, record.fingerprint, record.value.decode())
+            if record.scope.startswith("room:"):
+                actor.keys.add(record.key, record.fingerprint, record.value.decode())
+        return done
+
+    async def commit(self) -> None:
+        """Hand everything in and wait until it is durable, even when cancelled meanwhile.
+
+        Raises:
+            Unavailable: nothing was written.
+            StoreConflict: a row that had to be new exists; nothing was written.
+        """
+        await outlast(self.submit())
+
+
+def _touches_state(writes: WriteSet) -> bool:
+    """Whether a set changes what an actor keeps in memory."""
+    return bool(
+        writes.room is not None
+        or writes.events
+        or writes.changes
+        or writes.bindings
+        or writes.removed_bindings
+        or writes.participants
+    )
 
 
 def timer_due(room: pb.Room) -> float | None:

@@ -63,6 +63,8 @@ async def locked(directory: RoomDirectory, org: str, room_id: str) -> AsyncItera
         actor = await directory.get(org, room_id)
         with directory.pinned(actor):
             async with actor.lock:
+                # What callers read from the store must be all that was handed in before.
+                await actor.settled()
                 if not actor.broken and not actor.deleted:
                     yield actor
                     return

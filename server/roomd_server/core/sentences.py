@@ -17,7 +17,8 @@ _WORD = re.compile(r"\S")
 class SentenceSplitter:
     """Takes deltas, gives whole sentences; joined, they are exactly what came in.
 
-    Every sentence but the last has a word in it, and the white space behind it.
+    A sentence has the white space behind it, and never consists of that alone unless it is
+    longer than ``max_chars``.
 
     Args:
         hold_whole: Keep everything until ``flush``.
@@ -52,13 +53,14 @@ class SentenceSplitter:
 
     def _next(self, held: str, start: int) -> int:
         """Where the first sentence ends that no later text can change; else ``start``."""
-        longest = start + self._max_chars
-        word = _WORD.search(held, start)
+        # A copy, so that what was cut off before cannot be looked back at.
+        window = held[start : start + self._max_chars + 1]
+        word = _WORD.search(window)
+        match = _END.search(window, word.start()) if word is not None else None
         # An end that touches the end of the text may still grow ("... \n" after "...").
-        match = _END.search(held, word.start(), longest + 1) if word is not None else None
-        if match is not None and match.end() < len(held) and match.end() <= longest:
-            return match.end()
-        if len(held) <= longest:
+        if match is not None and match.end() < len(window):
+            return start + match.end()
+        if len(window) <= self._max_chars:
             return start
-        cut = held.rfind(" ", start + 1, longest) + 1
-        return cut or longest
+        cut = window.rfind(" ", 1, self._max_chars) + 1
+        return start + (cut or self._max_chars)
