@@ -71,7 +71,11 @@ class House:
         return actor
 
     async def inbound(
-        self, caller: Caller, request: pb.ProcessInboundRequest, connection_id: str
+        self,
+        caller: Caller,
+        request: pb.ProcessInboundRequest,
+        connection_id: str,
+        placed: Callable[[], None],
     ) -> pb.ProcessInboundResponse:
         """Commit a message and deliver it, as the pipeline would."""
         if self.gate is not None:
@@ -91,7 +95,9 @@ class House:
         async with actor.lock:
             draft = Draft(actor, self.clock)
             draft.add_event(event)
-            await draft.commit()
+            durable = draft.submit()
+        placed()
+        await asyncio.shield(durable)
         self.entered.append(message.content.text.body)
         for channel_id, binding in actor.bindings.items():
             channel = self.channels.get(caller.org, channel_id)

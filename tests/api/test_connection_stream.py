@@ -434,7 +434,9 @@ async def test_a_room_attached_later_is_found(h: House, monkeypatch: pytest.Monk
     async with h.dial(participant_id="ada") as line:
         actor = await h.room("later", "ws")
         await eventually(lambda: "ada" in actor.ephemerals.presence)
-        await h.inbound(Caller(ORG), inbound_request("later", "hello"), connection_id="")
+        await h.inbound(
+            Caller(ORG), inbound_request("later", "hello"), connection_id="", placed=lambda: None
+        )
         assert await line.texts(1) == ["hello"]
 
 

@@ -27,9 +27,7 @@ async def main() -> None:
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "Stream": grpc.stream_stream_rpc_method_handler(stream),
     }
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("bare.Echo", handlers),)
-    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bare.Echo", handlers),))
     server.add_registered_method_handlers("bare.Echo", handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

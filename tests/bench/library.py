@@ -38,7 +38,9 @@ def library_rate(python: str, folder: Path) -> float | str:
         [str(environment / "bin" / "pip"), "install", "-q", "roomkit"],
     )
     for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+        done = subprocess.run(
+            step, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
         if done.returncode:
             return f"cannot be installed: {done.stderr.strip().splitlines()[-1:]}"
     done = subprocess.run(

@@ -188,7 +188,12 @@ async def prepare(address: str, rooms: list[str]) -> None:
         some = rooms[first : first + 64]
         await asyncio.gather(
             *(
-                rpc("RoomService", "CreateRoom", pb.CreateRoomRequest(room_id=room), pb.CreateRoomResponse)
+                rpc(
+                    "RoomService",
+                    "CreateRoom",
+                    pb.CreateRoomRequest(room_id=room),
+                    pb.CreateRoomResponse,
+                )
                 for room in some
             )
         )

@@ -74,7 +74,12 @@ class Bench:
         )
 
     def rate(
-        self, name: str, work: str, pairs: list[tuple[float, float]], bars: tuple[float, float], note: str = ""
+        self,
+        name: str,
+        work: str,
+        pairs: list[tuple[float, float]],
+        bars: tuple[float, float],
+        note: str = "",
     ) -> None:
         """Add a row for (echo, ours) rates taken in turn; bars are (floor, goal) ratios."""
         ratio = statistics.median(ours / echo for echo, ours in pairs)
@@ -110,7 +115,9 @@ def write(rows: list[Row], folder: Path) -> None:
     ratios = [row for row in rows if row.echo]
     figure, axes = plt.subplots(figsize=(9, 0.6 * len(ratios) + 1.5))
     colours = ["tab:green" if row.ok else "tab:red" for row in ratios]
-    axes.barh([f"{row.id} {row.work}" for row in ratios], [row.ratio for row in ratios], color=colours)
+    axes.barh(
+        [f"{row.id} {row.work}" for row in ratios], [row.ratio for row in ratios], color=colours
+    )
     axes.axvline(1.0, color="black", linewidth=0.8)
     axes.set_xlabel("ratio to the bare limit, same run")
     axes.invert_yaxis()

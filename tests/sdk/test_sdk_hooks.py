@@ -295,6 +295,20 @@ async def test_a_hook_is_told_the_room(kit: RoomKit) -> None:
     assert [one.content.body for one in ctx.recent_events] == ["two", "three"]
 
 
+async def test_a_deciding_hook_is_told_the_events_room_and_time(kit: RoomKit) -> None:
+    seen: list[RoomEvent] = []
+
+    @kit.hook(BEFORE)
+    def look(event: RoomEvent) -> HookResult:
+        seen.append(event)
+        return HookResult.allow()
+
+    await furnish(kit, "room", websocket("ws"))
+    stored = (await say(kit, "ws", "hello")).event
+    assert (seen[0].id, seen[0].room_id) == (stored.id, "room")
+    assert abs((seen[0].created_at - stored.created_at).total_seconds()) < 5
+
+
 async def test_room_hooks_come_and_go(kit: RoomKit) -> None:
     await furnish(kit, "a", websocket("ws-a"))
     await furnish(kit, "b", websocket("ws-b"))
@@ -318,7 +332,7 @@ async def test_a_deciding_hook_that_calls_its_room_is_told_of_the_deadlock(kit: 
     async def call_back(event: RoomEvent, ctx: RoomContext) -> HookResult:
         if event.content.body == "hello":
             try:
-                await kit.send_event(event.room_id, "ws", TextContent(body="me too"))
+                await kit.send_event(ctx.room.id, "ws", TextContent(body="me too"))
             except WouldDeadlockError as error:
                 refused.append(error)
         return HookResult.allow()

@@ -147,8 +147,8 @@ class Channels:
             stream_send=stream_send,
             rooms=rooms,
         )
-        await live.open()
         self._live[channel_id, connection_id] = live
+        await live.open()
 
     async def _hang_up(self, key: tuple[str, str]) -> None:
         live = self._live.pop(key, None)

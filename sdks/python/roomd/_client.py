@@ -23,6 +23,8 @@ DELIVERED_SECONDS = 75.0
 """For calls that wait for the cascade, which the server bounds at 60 s."""
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 10.0
+CALL_BACKOFF_SECONDS = 2.0
+"""Somebody waits for a call: it is repeated more often than a stream is dialled."""
 RETRY_SECONDS = 60.0
 """How long a call is repeated while the service is not there."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -98,7 +100,7 @@ class Client:
                 typed = error_from(error)
                 if error.code() != grpc.StatusCode.UNAVAILABLE or loop.time() > give_up:
                     raise typed from None
-                await asyncio.sleep(backoff(attempt))
+                await asyncio.sleep(min(backoff(attempt), CALL_BACKOFF_SECONDS))
                 attempt += 1
 
     async def close(self) -> None:
@@ -110,6 +112,22 @@ def backoff(attempt: int) -> float:
     """Seconds before a repeated try: full jitter below a doubling bound."""
     bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 16))
     return random.uniform(0, bound)
+
+
+async def opening(opened: asyncio.Future[None], what: str, timeout: float) -> None:
+    """Wait until a stream is open, which goes on being dialled when this gives up.
+
+    Raises:
+        RoomKitError: the service refused it.
+        ServiceUnavailableError: it is not open after ``timeout`` seconds.
+    """
+    try:
+        await asyncio.wait_for(asyncio.shield(opened), timeout)
+    except TimeoutError:
+        raise errors.ServiceUnavailableError(
+            f"{what}: not open within {timeout:g} s; it is still being dialled",
+            reason="UNAVAILABLE",
+        ) from None
 
 
 def _give_key(request: Message) -> None:

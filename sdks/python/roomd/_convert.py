@@ -367,19 +367,22 @@ def content_from_pb(content: pb.Content) -> EventContent:
                 reason=value.reason or None,
             )
         case "tool_call":
-            took = _seconds_or_none(value)
             return ToolCallContent(
                 tool_name=value.tool_name,
                 tool_id=value.tool_id,
                 arguments=mapping(value.arguments),
                 result=value.result if value.HasField("result") else None,
                 status=value.status or "pending",
-                duration_ms=None if took is None else took * 1000,
+                duration_ms=_ms(value.duration) if value.HasField("duration") else None,
                 error=value.error or None,
             )
         case "system":
             return SystemContent(body=value.body, code=value.code or None, data=mapping(value.data))
     return SystemContent(body="", code="withdrawn" if kind is None else f"unknown:{kind}")
+
+
+def _ms(value: Duration) -> float:
+    return (value.seconds * NANOS + value.nanos) * 1000 / NANOS
 
 
 def _seconds_or_none(value: Any) -> float | None:

@@ -9,7 +9,7 @@ import logging
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import Client, backoff, error_from
+from roomd._client import Client, backoff, error_from, opening
 from roomd._convert import mapping, moment
 from roomd.models.enums import EphemeralEventType
 from roomd.realtime.base import EphemeralCallback, EphemeralEvent
@@ -37,7 +37,7 @@ class EphemeralSubscription:
         """
         self._opened = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._stay())
-        await asyncio.wait_for(asyncio.shield(self._opened), OPEN_SECONDS)
+        await opening(self._opened, f"subscription to room {self._room_id}", OPEN_SECONDS)
 
     async def close(self) -> None:
         """Unsubscribe."""

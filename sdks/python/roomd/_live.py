@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import Client, backoff, error_from
+from roomd._client import Client, backoff, error_from, opening
 from roomd._convert import event_from_pb
 from roomd.models.event import RoomEvent
 
@@ -76,7 +76,7 @@ class LiveConnection:
         """
         self._opened = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._stay_connected())
-        await asyncio.wait_for(asyncio.shield(self._opened), OPEN_SECONDS)
+        await opening(self._opened, f"connection {self._connection_id}", OPEN_SECONDS)
 
     async def close(self) -> None:
         """Hang up."""

@@ -109,7 +109,11 @@ class RealtimeCalls:
         """Call a function for every fleeting event of a room; the subscription's id."""
         client = await self._session.ready()
         subscription = EphemeralSubscription(client, room_id, callback)
-        await subscription.open()
+        try:
+            await subscription.open()
+        except BaseException:
+            await subscription.close()
+            raise
         name = uuid4().hex
         self._subscriptions[name] = subscription
         return name

@@ -29,6 +29,9 @@ from roomd.models.delivery import ProviderResult
 from roomd.models.enums import ChannelCategory, ChannelType
 from roomd.models.room import Room, RoomContext
 
+UNROUTED = "unrouted"
+"""The room of a message that is turned into an event before its room is known."""
+
 
 def channel_handler(channel: Channel, transcoder: ContentTranscoder | None) -> Handler:
     """A channel of the application, served to the service."""
@@ -40,14 +43,15 @@ def channel_handler(channel: Channel, transcoder: ContentTranscoder | None) -> H
 
     async def serve(invocation: pb.Invocation, emit: Emit) -> Answer:
         call = invocation.call
-        context = context_from_pb(invocation.context)
         match call.WhichOneof("kind"):
             case "deliver":
-                return await _deliver(channel, call.deliver, context)
+                return await _deliver(channel, call.deliver)
             case "respond":
+                context = context_from_pb(invocation.context)
                 return await _respond(channel, call.respond, context, emit)
             case "convert":
-                return await _convert(channel, call.convert, context)
+                room = Room(id=invocation.room_id or UNROUTED)
+                return await _convert(channel, call.convert, RoomContext(room=room))
             case "transcode":
                 return await _transcode(transcoder, call.transcode)
         return pb.Failure(status=pb.Status(code=12, message="this SDK does not know the call"))
@@ -61,9 +65,11 @@ def _converts(channel: Channel) -> bool:
     return not module.startswith("roomd.channels")
 
 
-async def _deliver(channel: Channel, delivery: pb.ChannelDelivery, context: RoomContext) -> Answer:
+async def _deliver(channel: Channel, delivery: pb.ChannelDelivery) -> Answer:
     event = event_from_pb(delivery.event)
     binding = binding_from_pb(delivery.binding)
+    # Transport channels are told no more of the room than this; ``kit.store`` has the rest.
+    context = RoomContext(room=Room(id=event.room_id), bindings=[binding])
     try:
         output = await channel.deliver(event, binding, context)
     except Exception as error:  # boundary: the channel's fault is the delivery's outcome
@@ -101,8 +107,6 @@ async def _respond(
 
 async def _convert(channel: Channel, message: pb.InboundMessage, context: RoomContext) -> Answer:
     inbound = inbound_from_pb(message)
-    if not context.room.id:
-        context = RoomContext(room=Room(id="unrouted"))
     event = await channel.handle_inbound(inbound, context)
     converted = pb.Converted(content=content_to_pb(event.content))
     plain = plain_event(channel, inbound, event.room_id)

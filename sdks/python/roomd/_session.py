@@ -17,9 +17,10 @@ from google.protobuf.message import Message
 
 from roomd import _embedded
 from roomd import v1 as pb
-from roomd._client import CALL_SECONDS, Client, backoff
+from roomd._client import CALL_SECONDS, Client, backoff, opening
 from roomd._convert import mapping, moment
 from roomd._worker import Handler, Worker
+from roomd.exceptions import ServiceUnavailableError
 from roomd.models.framework_event import FrameworkEvent
 
 log = logging.getLogger(__name__)
@@ -130,10 +131,21 @@ class Session:
             await self._start_tail()
         # Channels first: a handler of a channel is of use only once it is registered.
         while self._pending:
-            await self._pending.pop(0)()
+            await self._do_first()
         if self._handlers:
             handlers, self._handlers = self._handlers, {}
             await self._worker.attach(handlers)
+
+    async def _do_first(self) -> None:
+        """Do what waits longest; it keeps its place while the service is not there."""
+        try:
+            await self._pending[0]()
+        except (ServiceUnavailableError, asyncio.CancelledError):
+            raise
+        except BaseException:
+            del self._pending[0]
+            raise
+        del self._pending[0]
 
     # -------------------------------------------------------------- calls
 
@@ -187,7 +199,7 @@ class Session:
     async def _start_tail(self) -> None:
         began = asyncio.get_running_loop().create_future()
         self._tail = asyncio.create_task(self._follow(began))
-        await asyncio.wait_for(asyncio.shield(began), TAIL_SECONDS)
+        await opening(began, "framework events", TAIL_SECONDS)
 
     async def _follow(self, began: asyncio.Future[None]) -> None:
         attempt = 0

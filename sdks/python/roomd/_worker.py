@@ -21,7 +21,7 @@ import grpc
 from roomd import v1 as pb
 from roomd._client import Client, backoff, current_invocation, error_from, error_of_status
 from roomd._convert import seconds
-from roomd.exceptions import RoomKitError
+from roomd.exceptions import RoomKitError, ServiceUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +95,15 @@ class Worker:
         elif self._stream.welcomed:
             await self._send_attach(self._stream, handlers)
         futures = [handler.attached for handler in handlers.values() if handler.attached]
-        async with asyncio.timeout(ATTACH_SECONDS):
-            outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        everything = asyncio.gather(*futures, return_exceptions=True)
+        try:
+            async with asyncio.timeout(ATTACH_SECONDS):
+                outcomes = await asyncio.shield(everything)
+        except TimeoutError:
+            raise ServiceUnavailableError(
+                f"not attached within {ATTACH_SECONDS:g} s; the server is still being dialled",
+                reason="UNAVAILABLE",
+            ) from None
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -137,7 +144,9 @@ class Worker:
                 await self._serve(stream)
             except grpc.aio.AioRpcError as error:
                 if error.code() in _FINAL:
+                    log.error("the worker stream ends: %s", error.details())
                     self._fail(error_from(error))
+                    self._stream = None  # what is attached next dials again
                     return
                 log.warning("the worker stream was lost: %s; dialling again", error.details())
             finally:

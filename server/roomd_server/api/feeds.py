@@ -21,7 +21,10 @@ PAGE_BYTES = 256 * 1024
 """A write is closed once it has this many: a slow reader costs one page."""
 LINGER_SECONDS = 0.001
 """How long what is due waits for more, while events are flowing."""
-_QUIET_SECONDS = 0.005
+WRITE_SECONDS = 0.0001
+"""About what one write costs."""
+MAX_LINGER_SECONDS = 0.02
+_QUIET_SECONDS = 0.05
 """After this long without anything, the next event goes out at once."""
 
 _ROOM_ID_TAG = b"\x72"  # StreamItem.room_id = 14, length-delimited
@@ -180,7 +183,13 @@ class SharedFeed:
         if self._loop.time() - self._published > _QUIET_SECONDS:
             self.publish()
         else:
-            self._timer = self._loop.call_later(LINGER_SECONDS, self.publish)
+            self._timer = self._loop.call_later(self._linger_seconds(), self.publish)
+
+    def _linger_seconds(self) -> float:
+        """A round of writes to all readers takes this long by itself; waiting as long for
+        what follows halves the work, and nobody is served later than the round would allow.
+        """
+        return min(MAX_LINGER_SECONDS, max(LINGER_SECONDS, len(self.watchers) * WRITE_SECONDS))
 
     def look(self) -> None:
         """Notice what no bell told."""

@@ -18,8 +18,12 @@ log = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 256
 """Messages of one connection that are not answered yet; then it is not read."""
 
-Inbound = Callable[[Caller, pb.ProcessInboundRequest, str], Awaitable[pb.ProcessInboundResponse]]
-"""Takes a message in; the last argument is the connection it came from."""
+Inbound = Callable[
+    [Caller, pb.ProcessInboundRequest, str, Callable[[], None]],
+    Awaitable[pb.ProcessInboundResponse],
+]
+"""Takes a message in: (caller, request, connection it came from, called once its place in the
+room is fixed)."""
 Validate = Callable[[pb.SendItem], None]
 
 
@@ -84,21 +88,38 @@ class Sends:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self, room_id: str, waiting: deque[pb.SendItem]) -> None:
+        """Bring the messages of one room in, one behind the other: the next begins when the
+        place of the one before is fixed, not when the disk has answered.
+        """
+        loop = asyncio.get_running_loop()
         try:
             while waiting:
-                item = waiting.popleft()
-                result = await self._process(item)
-                self.open -= 1
-                self._connection.outbox.put_result(result_frame(result))
-                self._connection.ring()
+                placed: asyncio.Future[None] = loop.create_future()
+                task = asyncio.ensure_future(self._answer(waiting.popleft(), placed))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                await placed
         finally:
             del self._rooms[room_id]
 
-    async def _process(self, item: pb.SendItem) -> pb.SendResult:
+    async def _answer(self, item: pb.SendItem, placed: asyncio.Future[None]) -> None:
+        def place() -> None:
+            if not placed.done():
+                placed.set_result(None)
+
+        try:
+            result = await self._process(item, place)
+        finally:
+            place()
+        self.open -= 1
+        self._connection.outbox.put_result(result_frame(result))
+        self._connection.ring()
+
+    async def _process(self, item: pb.SendItem, place: Callable[[], None]) -> pb.SendResult:
         try:
             self._validate(item)
             response = await self._inbound(
-                self._caller, self._request(item), self._connection.connection_id
+                self._caller, self._request(item), self._connection.connection_id, place
             )
         except errors.RoomdError as error:
             return pb.SendResult(

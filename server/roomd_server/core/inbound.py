@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from roomd import v1 as pb
@@ -51,9 +52,19 @@ class Inbound:
         self._routes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
 
     async def process_inbound(
-        self, caller: Caller, request: pb.ProcessInboundRequest, connection_id: str = ""
+        self,
+        caller: Caller,
+        request: pb.ProcessInboundRequest,
+        connection_id: str = "",
+        placed: Callable[[], None] | None = None,
     ) -> pb.ProcessInboundResponse:
         """Serve ``EventService.ProcessInbound``.
+
+        Args:
+            caller: Who calls.
+            request: The message.
+            connection_id: The live connection it came from, if any.
+            placed: Called once its place in the room is fixed, before it is durable.
 
         Raises:
             NotFound: CHANNEL_NOT_FOUND.
@@ -87,6 +98,7 @@ class Inbound:
                 cascade,
                 fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
                 join=channel,
+                placed=placed,
             ),
         )
         self._remember(caller.org, channel.channel_id, message.sender_id, actor.room_id)

@@ -108,7 +108,7 @@ def targets(
     chosen: list[pb.Binding] = []
     in_turn: list[pb.Binding] = []
     for binding in bindings:
-        if not can_hear(binding) or not sees(visibility, binding.channel_id, binding.category):
+        if not is_visible_to(visibility, binding):
             continue
         if binding.category == pb.CHANNEL_CATEGORY_INTELLIGENCE:
             if not asked(event, binding):
@@ -134,7 +134,9 @@ def _is_addressed(event: pb.RoomEvent, visibility: pb.Visibility, binding: pb.Bi
 def may_see(
     event: pb.RoomEvent, binding: pb.Binding, bindings_by_id: Mapping[str, pb.Binding]
 ) -> bool:
-    """Whether an event belongs to the history that a channel is shown."""
+    """Whether an event belongs to the history that a channel is shown: what it said itself,
+    and what it hears and sees; nothing blocked or withdrawn.
+    """
     if event.blocked_by or event.HasField("delete_time"):
         return False
     if event.source.channel_id == binding.channel_id:
@@ -143,7 +145,7 @@ def may_see(
         event.visibility if event.HasField("visibility") else None,
         bindings_by_id.get(event.source.channel_id),
     )
-    return sees(visibility, binding.channel_id, binding.category)
+    return is_visible_to(visibility, binding)
 
 
 def may_edit(

@@ -11,7 +11,7 @@ durable by then, so a crash loses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -71,6 +71,8 @@ class Proposal:
     """Deliver to these channels only; None: to everybody who hears."""
     tasks: Sequence[pb.Task] = ()
     observations: Sequence[pb.Observation] = ()
+    placed: Callable[[], None] | None = None
+    """Called once the event's place in the room is fixed, before it is durable."""
     releases: Sequence[str] = ()
     """Ids of queued texts that this event says; they leave the queue with its commit."""
 
@@ -144,6 +146,8 @@ class Pipeline:
                     f"room {actor.room_id!r} was busy for "
                     f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
                 ) from None
+        if proposal.placed is not None:
+            proposal.placed()
         if pending.durable is None:
             return pending.admission
         # The lock is free again: the next message of the room shares the transaction. The

@@ -11,7 +11,9 @@ MAX_SENTENCE_CHARS = 2000
 # any, or a line break. A full stop at the very end of the text so far may be inside 3.14: it
 # waits. Possessive, and never begun within a run of marks, so that "!!!!…" costs no squares.
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"')\]»”’]*+\s++|[。！？]++[」』”’\"')\]]*+\s*+|\n\s*+")
-_WORD = re.compile(r"\S")
+_MARK = re.compile(r"[.!?…。！？\n]")
+# Where the words of a sentence begin: behind the number of a list's item.
+_WORDS = re.compile(r"\s*+(?:\d{1,3}\.[ \t]++(?=\S))?(?=\S)")
 
 
 class SentenceSplitter:
@@ -55,8 +57,8 @@ class SentenceSplitter:
         """Where the first sentence ends that no later text can change; else ``start``."""
         # A copy, so that what was cut off before cannot be looked back at.
         window = held[start : start + self._max_chars + 1]
-        word = _WORD.search(window)
-        match = _END.search(window, word.start()) if word is not None else None
+        words = _WORDS.match(window)
+        match = _first_end(window, words.end()) if words is not None else None
         # An end that touches the end of the text may still grow ("... \n" after "...").
         if match is not None and match.end() < len(window):
             return start + match.end()
@@ -64,3 +66,9 @@ class SentenceSplitter:
             return start
         cut = window.rfind(" ", 1, self._max_chars) + 1
         return start + (cut or self._max_chars)
+
+
+def _first_end(window: str, start: int) -> re.Match[str] | None:
+    # Most text so far has no mark at all: looking for one is much faster than for an end.
+    mark = _MARK.search(window, start)
+    return _END.search(window, mark.start()) if mark is not None else None

@@ -9,7 +9,10 @@ ELLIPSIS = "…"
 MAX_CLUSTER = 64
 """What is longer is not one character to anybody, whatever Unicode says."""
 
-_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"')\]»”’]*+(?=\s)|[。！？]++[」』”’\"')\]]*+|\n")
+# The number of a list's item, "3." behind a line break, ends nothing.
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])(?<!\n\d)(?<!\n\d\d)[.!?…]++[\"')\]»”’]*+(?=\s)|[。！？]++[」』”’\"')\]]*+|\n"
+)
 _SPACE = re.compile(r"[ \t\n\r\f\v\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]")
 
 

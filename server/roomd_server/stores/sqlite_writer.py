@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 MAX_TRANSACTION_SETS = 1024
 """Sets of one transaction: bounds how long the first one waits for the last."""
+BUSY_SECONDS = 0.004
+LINGER_SECONDS = 0.002
 MAX_PENDING_SETS = 100_000
 """Sets that may wait; beyond it commits fail at once."""
 BUSY_TIMEOUT_MS = 5000
@@ -112,6 +114,7 @@ class SqliteWriter:
         self._jobs: deque[_Job] = deque()  # bounded: by the readers' calls in flight
         self._in_flight = 0
         self._ringing = False
+        self._rung = 0.0
         self._closing = False
         self._failing = False
         self._heads = Heads()
@@ -154,7 +157,14 @@ class SqliteWriter:
                 # Not at once: everything that is handed in before the loop comes round
                 # shares the transaction, and the threads do not fight over the interpreter.
                 self._ringing = True
-                self._loop.call_soon(self._ring)
+                now = self._loop.time()
+                if now - self._rung < BUSY_SECONDS:
+                    # While writes are flowing a moment's wait fills the transaction: each
+                    # one costs a sync and a fight over the interpreter, however small it is.
+                    self._loop.call_later(LINGER_SECONDS, self._ring)
+                else:
+                    self._loop.call_soon(self._ring)
+                self._rung = now
         return done
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

@@ -43,7 +43,10 @@ class Channel(ABC):
     async def deliver(
         self, event: RoomEvent, binding: ChannelBinding, context: RoomContext
     ) -> ChannelOutput:
-        """Bring an event to the outside. Raising means that it did not work."""
+        """Bring an event to the outside. Raising means that it did not work.
+
+        The context holds the room's id and this binding; ``kit.store`` has the rest.
+        """
 
     async def on_event(
         self, event: RoomEvent, binding: ChannelBinding, context: RoomContext
