@@ -235,6 +235,8 @@ ADMIN_EDIT = pb.EditContent(edit_source="admin")
 ADMIN_DELETE = pb.DeleteContent(delete_type=Delete.DELETE_TYPE_ADMIN)
 SYSTEM_EDIT = pb.EditContent(edit_source="system")
 SYSTEM_DELETE = pb.DeleteContent(delete_type=Delete.DELETE_TYPE_SYSTEM)
+EDITS = (OWN_EDIT, ADMIN_EDIT, SYSTEM_EDIT)
+DELETES = (OWN_DELETE, ADMIN_DELETE, SYSTEM_DELETE)
 
 
 @pytest.mark.parametrize(

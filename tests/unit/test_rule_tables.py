@@ -189,7 +189,7 @@ def test_an_edit_says_something_new_and_no_more_than_that(inner: pb.Content) -> 
 
 
 def test_hostile_depth_is_refused_at_the_limit() -> None:
-    content = nested(90)
+    content = nested(45)
     assert len(check_content(content, "c")) == 1
 
 

@@ -30,7 +30,6 @@ Work = Callable[[], Awaitable[None]]
 FrameworkHandler = Callable[[FrameworkEvent], Any]
 
 TAIL_SECONDS = 10.0
-CLOSE_SECONDS = 5.0
 
 
 class Session:

@@ -1,7 +1,7 @@
 """The worker stream: handlers attach by name, work comes in, answers go out.
 
-The stream is kept for ever: lost, it is dialled again with full jitter; told to drain, a new
-one is opened before the old one ends.
+The stream is kept for ever: lost, or left because the server stops, it is dialled again with
+full jitter; grown old, it is left once a new one is attached.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 PROTOCOL_REVISION = 1
 SDK_VERSION = "0.1.0"
 ATTACH_SECONDS = 15.0
+CLOSE_SECONDS = 5.0
+"""How long hooks that run may take to end when the kit closes."""
 STEADY_SECONDS = 30.0
 """A stream that served this long was a good one: the next loss starts with a short wait."""
 MAX_RESULT_BYTES = 3 * 1024 * 1024
@@ -61,8 +64,11 @@ class _Stream:
     ready: list[pb.Result] = field(default_factory=list)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    draining: bool = False
     welcomed: bool = False
+    replaces: _Stream | None = None
+    """The stream that ends once this one is attached."""
+    wait_seconds: float | None = None
+    """How long to wait before the next stream is dialled, when the server said."""
 
 
 class Worker:
@@ -74,6 +80,7 @@ class Worker:
         self._handlers: dict[str, Handler] = {}
         self._stream: _Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connection: asyncio.Task[None] | None = None
         self._attach_ids = 0
         self._closing = False
 
@@ -91,7 +98,7 @@ class Worker:
             self._handlers[name] = handler
         if self._stream is None:
             self._stream = _Stream()
-            self._keep(self._stay_connected())
+            self._connection = self._keep(self._stay_connected())
         elif self._stream.welcomed:
             await self._send_attach(self._stream, handlers)
         futures = [handler.attached for handler in handlers.values() if handler.attached]
@@ -119,9 +126,9 @@ class Worker:
     async def close(self) -> None:
         """Say goodbye and stop."""
         self._closing = True
-        if self._stream is not None and self._stream.welcomed:
-            self._stream.outgoing.put_nowait(pb.ConnectRequest(goodbye=pb.Goodbye()))
-            self._stream.outgoing.put_nowait(None)
+        if self._stream is not None and self._stream.welcomed and self._connection is not None:
+            _say_goodbye(self._stream, "closing")
+            await asyncio.wait([self._connection], timeout=CLOSE_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -137,24 +144,51 @@ class Worker:
     async def _stay_connected(self) -> None:
         attempt = 0
         loop = asyncio.get_running_loop()
+        stream = self._stream or _Stream()
         while not self._closing:
+            self._stream = stream
             began = loop.time()
-            stream = self._stream = self._stream if attempt == 0 and self._stream else _Stream()
             try:
                 await self._serve(stream)
             except grpc.aio.AioRpcError as error:
                 if error.code() in _FINAL:
-                    log.error("the worker stream ends: %s", error.details())
-                    self._fail(error_from(error))
-                    self._stream = None  # what is attached next dials again
+                    self._give_up(error_from(error))
                     return
                 log.warning("the worker stream was lost: %s; dialling again", error.details())
             finally:
                 stream.welcomed = False
                 for task in stream.running.values():
                     task.cancel()
+            if self._stream is not stream:
+                return  # another one took its place
             attempt = 1 if loop.time() - began > STEADY_SECONDS else attempt + 1
-            await asyncio.sleep(0.0 if stream.draining else backoff(attempt))
+            wait = backoff(attempt) if stream.wait_seconds is None else stream.wait_seconds
+            await asyncio.sleep(wait)
+            stream = _Stream(replaces=stream.replaces)
+
+    def _give_up(self, error: RoomKitError) -> None:
+        """The server will never take this worker as it is."""
+        log.error("the worker stream ends and is not dialled again: %s", error)
+        self._stream = None  # what is attached next dials again
+        self._fail(error)
+
+    async def _move(self, stream: _Stream, drain: pb.Drain) -> None:
+        """Leave a stream that the server wants to end."""
+        if drain.reason == pb.Drain.REASON_MAX_AGE and self._stream is stream:
+            # The next one is attached first: session hooks go with their last stream.
+            log.info("the worker stream is old; moving to a new one")
+            self._stream = _Stream(replaces=stream)
+            self._connection = self._keep(self._stay_connected())
+            return
+        log.info("the server drains; dialling again")
+        stream.wait_seconds = random.uniform(0, seconds(drain.reconnect_jitter))
+        _say_goodbye(stream, "drain")
+
+    def _moved(self, stream: _Stream) -> None:
+        """A stream is attached: the one before it may end."""
+        old, stream.replaces = stream.replaces, None
+        if old is not None:
+            _say_goodbye(old, "moved")
 
     def _fail(self, error: RoomKitError) -> None:
         for handler in self._handlers.values():
@@ -205,14 +239,13 @@ class Worker:
                 await self._send_attach(stream, self._handlers)
             case "attached":
                 self._note_attached(response.attached)
+                self._moved(stream)
             case "cancel":
                 task = stream.running.get(response.cancel.invocation_id)
                 if task is not None:
                     task.cancel()
             case "drain":
-                stream.draining = True
-                await stream.outgoing.put(pb.ConnectRequest(goodbye=pb.Goodbye(reason="drain")))
-                log.info("the server drains; moving to a new stream")
+                await self._move(stream, response.drain)
             case "settled":
                 settled = response.settled
                 log.warning("an answer was not applied: %s", settled.status.message)
@@ -319,6 +352,12 @@ class Worker:
             if results:
                 batch = pb.ResultBatch(results=results)
                 await stream.outgoing.put(pb.ConnectRequest(results=batch))
+
+
+def _say_goodbye(stream: _Stream, reason: str) -> None:
+    """No new work after this; what runs is finished, then the stream ends."""
+    with contextlib.suppress(asyncio.QueueFull):
+        stream.outgoing.put_nowait(pb.ConnectRequest(goodbye=pb.Goodbye(reason=reason)))
 
 
 def _failure(reason: pb.ErrorReason, message: str) -> pb.Failure:

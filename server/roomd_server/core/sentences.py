@@ -58,13 +58,14 @@ class SentenceSplitter:
         # A copy, so that what was cut off before cannot be looked back at.
         window = held[start : start + self._max_chars + 1]
         words = _WORDS.match(window)
-        match = _first_end(window, words.end()) if words is not None else None
+        begin = words.end() if words is not None else len(window)
+        match = _first_end(window, begin)
         # An end that touches the end of the text may still grow ("... \n" after "...").
         if match is not None and match.end() < len(window):
             return start + match.end()
         if len(window) <= self._max_chars:
             return start
-        cut = window.rfind(" ", 1, self._max_chars) + 1
+        cut = window.rfind(" ", begin, self._max_chars) + 1
         return start + (cut or self._max_chars)
 
 

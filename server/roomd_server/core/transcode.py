@@ -79,6 +79,8 @@ def _is_too_long(content: pb.Content, target: pb.Capabilities) -> bool:
         return len(content.rich.body) > limit
     if content.HasField("media"):
         return len(content.media.caption) > limit
+    if content.HasField("edit"):
+        return _is_too_long(content.edit.new_content, target)
     return any(_is_too_long(part, target) for part in content.composite.parts)
 
 
@@ -91,23 +93,37 @@ def _pieces(content: pb.Content, target: pb.Capabilities) -> list[pb.Content]:
         if target.supports_parts:
             return pieces
         return [pb.Content(composite=pb.CompositeContent(parts=pieces))]
+    if content.HasField("edit"):
+        return _edit_pieces(content, target)
+    if content.HasField("media"):
+        return _media_pieces(content, target)
+    words, limit = content.text, target.max_length
+    bodies = [shorten(words.body, limit)]
+    if target.supports_parts:
+        bodies = split_text(words.body, limit)
+    return [pb.Content(text=pb.TextContent(body=body, language=words.language)) for body in bodies]
+
+
+def _edit_pieces(content: pb.Content, target: pb.Capabilities) -> list[pb.Content]:
+    """An edit replaces one message, so one that needs several becomes a correction."""
+    new = content.edit.new_content
+    pieces = _pieces(new, target)
+    if len(pieces) == 1:
+        return [_with_new(content, pieces[0])]
+    corrected = _correction(new)
+    return _pieces(corrected, target) if corrected is not None else []
+
+
+def _media_pieces(content: pb.Content, target: pb.Capabilities) -> list[pb.Content]:
+    """A file and then the words that went with it."""
+    caption = content.media.caption
     copy = pb.Content()
     copy.CopyFrom(content)
-    if content.HasField("media"):
-        if target.supports_parts:
-            copy.media.caption = ""
-            words = pb.Content(text=pb.TextContent(body=content.media.caption))
-            return [copy, *_pieces(words, target)]
-        copy.media.caption = shorten(content.media.caption, target.max_length)
+    if not target.supports_parts:
+        copy.media.caption = shorten(caption, target.max_length)
         return [copy]
-    if target.supports_parts:
-        language = content.text.language
-        return [
-            pb.Content(text=pb.TextContent(body=part, language=language))
-            for part in split_text(content.text.body, target.max_length)
-        ]
-    copy.text.body = shorten(content.text.body, target.max_length)
-    return [copy]
+    copy.media.caption = ""
+    return [copy, *_pieces(pb.Content(text=pb.TextContent(body=caption)), target)]
 
 
 # ------------------------------------------------------------------ kinds
@@ -128,21 +144,22 @@ def _composite(content: pb.Content, target: pb.Capabilities) -> pb.Content | Non
 
 
 def _edit(content: pb.Content, target: pb.Capabilities) -> pb.Content | None:
-    """An edit replaces one message, so one that needs several becomes a correction."""
     new = content.edit.new_content
-    if target.supports_edit:
-        pieces = fit(new, target)
-        if not pieces:
-            return None
-        if len(pieces) == 1:
-            return content if pieces[0] is new else _with_new(content, pieces[0])
     fitted = transcode(new, target)
-    if fitted is None:
+    if not target.supports_edit:
+        return _correction(fitted)
+    if fitted is None or fitted is new:
+        return content if fitted is not None else None
+    return _with_new(content, fitted)
+
+
+def _correction(new: pb.Content | None) -> pb.Content | None:
+    if new is None:
         return _text("[Correction]")
-    if fitted.HasField("text"):
-        return _text(f"Correction: {fitted.text.body}")
+    if new.HasField("text"):
+        return _text(f"Correction: {new.text.body}")
     label = pb.Content(text=pb.TextContent(body="Correction:"))
-    return pb.Content(composite=pb.CompositeContent(parts=[label, fitted]))
+    return pb.Content(composite=pb.CompositeContent(parts=[label, new]))
 
 
 def _with_new(content: pb.Content, new: pb.Content) -> pb.Content:
