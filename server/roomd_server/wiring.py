@@ -104,6 +104,7 @@ class Server:
     def __init__(self, settings: Settings, store: SqliteStore, clock: SystemClock) -> None:
         ids = SortableIds(clock)
         node_id = ids.new()
+        self._clock, self._ids = clock, ids
         self._settings = settings
         self._store = store
         self._bus = FrameworkBus(clock)
@@ -137,20 +138,7 @@ class Server:
             ),
             settings.engine_options(),
         )
-        engine = self._engine
-        self._connections = ConnectionService(
-            self._hub,
-            ConnectionParts(
-                clock=clock,
-                ids=ids,
-                channel=engine.channels.get,
-                inbound=engine.inbound.process_inbound,
-                signal=Signals(engine.directory, engine.desk),
-                rooms_of_channel=store.open_rooms_of_channel,
-                validate=validate,
-                wake=engine.lanes.wake,
-            ),
-        )
+        self._connections = self._build_connections()
         self._subscriptions = Subscriptions(Feeds(self._engine.directory))
         self._held: StoreLock | None = None
         self._join()
@@ -165,6 +153,22 @@ class Server:
         self._api = self._build_api(Admin(about, self.gauges))
         self.address = ""
         """``host:port`` once it listens."""
+
+    def _build_connections(self) -> ConnectionService:
+        engine = self._engine
+        return ConnectionService(
+            self._hub,
+            ConnectionParts(
+                clock=self._clock,
+                ids=self._ids,
+                channel=engine.channels.get,
+                inbound=engine.inbound.process_inbound,
+                signal=Signals(engine.directory, engine.desk),
+                rooms_of_channel=self._store.open_rooms_of_channel,
+                validate=validate,
+                wake=engine.lanes.wake,
+            ),
+        )
 
     def _join(self) -> None:
         """Tie the parts that know each other only by a callable."""

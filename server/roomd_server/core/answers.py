@@ -22,8 +22,9 @@ from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.lane import UNSERVED, Attempt, Job, Lane, failed
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_write, effective_visibility
-from roomd_server.core.pipeline import Admission, Pipeline, Proposal, event_call
+from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import Ask, Clock, Hooks, Ids, ResponderFailed, Verdict
+from roomd_server.core.proposal import Admission, Proposal, event_call, stamp
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import RoomActor
 from roomd_server.core.sentences import SentenceSplitter
@@ -352,6 +353,7 @@ class Answers:
             chain_depth=trigger.chain_depth + 1,
             visibility=self._answer_visibility(trigger),
         )
+        stamp(event, trigger.room_id, self._.clock.now())
         if answer.HasField("visibility") and not trigger.HasField("response_visibility"):
             event.visibility.CopyFrom(answer.visibility)
         if answer.HasField("addressed_to"):

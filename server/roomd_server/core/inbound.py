@@ -18,8 +18,9 @@ from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.options import EngineOptions
-from roomd_server.core.pipeline import Admission, Pipeline, Proposal, body_fingerprint
+from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import Caller, Clock, Extensions, Hooks, Ids, Store
+from roomd_server.core.proposal import Admission, Proposal, body_fingerprint
 from roomd_server.core.room import RoomActor
 from roomd_server.core.times import seconds_of
 

@@ -11,9 +11,9 @@ durable by then, so a crash loses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -23,7 +23,6 @@ from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing
-from roomd_server.core.keys import fingerprint
 from roomd_server.core.lane import Lanes
 from roomd_server.core.lifecycle import RESUME, resume_on_activity
 from roomd_server.core.notes import Notes
@@ -37,65 +36,18 @@ from roomd_server.core.permissions import (
 )
 from roomd_server.core.ports import (
     Clock,
-    HookCall,
     Hooks,
     Ids,
     KeyRecord,
     Store,
     StoreConflict,
-    Subject,
     Verdict,
 )
+from roomd_server.core.proposal import Admission, Pending, Proposal, event_call, stamp
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
 from roomd_server.core.times import timestamp
-
-
-@dataclass(slots=True)
-class Proposal:
-    """An event that asks to enter a room."""
-
-    event: pb.RoomEvent
-    """With id, source, content; without index."""
-    cascade: Cascade
-    fingerprint: bytes = b""
-    """Of the caller's body; set with ``event.idempotency_key``."""
-    join: pb.Channel | None = None
-    """Attach this channel when it is not (inbound messages)."""
-    verdict: Verdict | None = None
-    """Set when the hooks have decided already (streamed answers)."""
-    blocked_by: str = ""
-    """Set when a rule has blocked it already."""
-    only_targets: Sequence[str] | None = None
-    """Deliver to these channels only; None: to everybody who hears."""
-    tasks: Sequence[pb.Task] = ()
-    observations: Sequence[pb.Observation] = ()
-    placed: Callable[[], None] | None = None
-    """Called once the event's place in the room is fixed, before it is durable."""
-    releases: Sequence[str] = ()
-    """Ids of queued texts that this event says; they leave the queue with its commit."""
-
-
-@dataclass(slots=True)
-class Admission:
-    """What became of a proposal."""
-
-    outcome: pb.Outcome
-    event: pb.RoomEvent | None = None
-    blocked_by: str = ""
-    reason: str = ""
-    deliveries: list[tuple[pb.Delivery, pb.RoomEvent]] = field(default_factory=list)
-    resumed: bool = False
-    """A PAUSED room became ACTIVE by it."""
-
-
-class Pending(NamedTuple):
-    """An admission that may still be on its way to the disk."""
-
-    actor: RoomActor
-    admission: Admission
-    durable: asyncio.Future[None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +134,7 @@ class Pipeline:
 
     async def _admit(self, actor: RoomActor, proposal: Proposal) -> Pending:
         event = proposal.event
+        stamp(event, actor.room_id, self._.clock.now())
         if event.idempotency_key:
             duplicate = await self._duplicate(actor, proposal)
             if duplicate is not None:
@@ -517,28 +470,6 @@ class Pipeline:
             told.add_done_callback(
                 lambda future: self._.notifier.observed(actor, future, cascade.end)
             )
-
-
-def event_call(actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent) -> HookCall:
-    """One call of a trigger whose payload is an event."""
-    source = event.source
-    return HookCall(
-        actor.org,
-        trigger,
-        pb.HookPayload(event=event),
-        Subject(
-            actor.room_id, source.channel_id, source.channel_type, source.direction, event.type
-        ),
-        actor.labels(),
-        actor.context,
-    )
-
-
-def body_fingerprint(*parts: bytes | str) -> bytes:
-    """Fingerprint of a request's body, from the pieces that make it the same message."""
-    return fingerprint(
-        b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
-    )
 
 
 def _binding(actor: RoomActor, draft: Draft, channel_id: str) -> pb.Binding | None:

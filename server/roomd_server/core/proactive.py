@@ -17,7 +17,7 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.keys import fingerprint
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_hear
-from roomd_server.core.pipeline import Admission, Pipeline, Proposal, event_call
+from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import (
     Caller,
     Clock,
@@ -29,6 +29,7 @@ from roomd_server.core.ports import (
     StoreConflict,
     WriteSet,
 )
+from roomd_server.core.proposal import Admission, Proposal, event_call, stamp
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.transcode import text_of
@@ -166,6 +167,7 @@ class Proactive:
         )
         if request.HasField("metadata"):
             event.metadata.CopyFrom(request.metadata)
+        stamp(event, actor.room_id, self._.clock.now())
         proposal = Proposal(
             event,
             cascade,

@@ -1,0 +1,90 @@
+"""What asks to enter a room, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from roomd import v1 as pb
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.keys import fingerprint
+from roomd_server.core.ports import HookCall, Subject, Verdict
+from roomd_server.core.room import RoomActor
+from roomd_server.core.times import timestamp
+
+
+@dataclass(slots=True)
+class Proposal:
+    """An event that asks to enter a room."""
+
+    event: pb.RoomEvent
+    """With id, source, content; without index."""
+    cascade: Cascade
+    fingerprint: bytes = b""
+    """Of the caller's body; set with ``event.idempotency_key``."""
+    join: pb.Channel | None = None
+    """Attach this channel when it is not (inbound messages)."""
+    verdict: Verdict | None = None
+    """Set when the hooks have decided already (streamed answers)."""
+    blocked_by: str = ""
+    """Set when a rule has blocked it already."""
+    only_targets: Sequence[str] | None = None
+    """Deliver to these channels only; None: to everybody who hears."""
+    tasks: Sequence[pb.Task] = ()
+    observations: Sequence[pb.Observation] = ()
+    placed: Callable[[], None] | None = None
+    """Called once the event's place in the room is fixed, before it is durable."""
+    releases: Sequence[str] = ()
+    """Ids of queued texts that this event says; they leave the queue with its commit."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """What became of a proposal."""
+
+    outcome: pb.Outcome
+    event: pb.RoomEvent | None = None
+    blocked_by: str = ""
+    reason: str = ""
+    deliveries: list[tuple[pb.Delivery, pb.RoomEvent]] = field(default_factory=list)
+    resumed: bool = False
+    """A PAUSED room became ACTIVE by it."""
+
+
+class Pending(NamedTuple):
+    """An admission that may still be on its way to the disk."""
+
+    actor: RoomActor
+    admission: Admission
+    durable: asyncio.Future[None] | None = None
+
+
+def stamp(event: pb.RoomEvent, room_id: str, now: float) -> None:
+    """Say where and when, before anybody looks at the event; ``now`` is wall time."""
+    event.room_id = room_id
+    if not event.HasField("create_time"):
+        event.create_time.CopyFrom(timestamp(now))
+
+
+def event_call(actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent) -> HookCall:
+    """One call of a trigger whose payload is an event."""
+    source = event.source
+    return HookCall(
+        actor.org,
+        trigger,
+        pb.HookPayload(event=event),
+        Subject(
+            actor.room_id, source.channel_id, source.channel_type, source.direction, event.type
+        ),
+        actor.labels(),
+        actor.context,
+    )
+
+
+def body_fingerprint(*parts: bytes | str) -> bytes:
+    """Fingerprint of a request's body, from the pieces that make it the same message."""
+    return fingerprint(
+        b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    )
