@@ -39,6 +39,7 @@ class SortableIds:
         self._clock = clock
         self._last_ms = 0
         self._tail = 0
+        self._steps = b""
 
     def new(self) -> str:
         """An id no other call returns."""
@@ -48,5 +49,13 @@ class SortableIds:
             self._tail = secrets.randbits(79)
         else:
             # Same millisecond, or the clock went back: count on from the last id.
-            self._tail += 1 + secrets.randbits(16)
+            self._tail += 1 + self._step()
         return f"{self._last_ms:012x}{self._tail:020x}"
+
+    def _step(self) -> int:
+        """16 random bits; asked of the system many at a time."""
+        if not self._steps:
+            self._steps = secrets.token_bytes(512)
+        step = int.from_bytes(self._steps[:2], "little")
+        self._steps = self._steps[2:]
+        return step

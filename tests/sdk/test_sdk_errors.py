@@ -20,6 +20,7 @@ REASONS = {
     "ROOM_CLOSED": exceptions.RoomClosedError,
     "RATE_LIMITED": exceptions.RateLimitedError,
     "WOULD_DEADLOCK": exceptions.WouldDeadlockError,
+    "MESSAGE_TOO_LARGE": exceptions.MessageTooLargeError,
 }
 CODES = {
     grpc.StatusCode.NOT_FOUND: exceptions.NotFoundError,

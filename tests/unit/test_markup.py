@@ -31,6 +31,7 @@ MARKDOWN, HTML = pb.RichContent.FORMAT_MARKDOWN, pb.RichContent.FORMAT_HTML
         ("[](https://a.b)", "https://a.b"),
         ("![cat](c.png)", "cat (c.png)"),
         ("[![cat](c.png)](https://a.b)", "cat (c.png) (https://a.b)"),
+        ("[a [b](u) c](v)", "[a b (u) c](v)"),
         ("[not a link] (really) [ ]", "[not a link] (really) [ ]"),
         ("> said\n>> twice", "said\ntwice"),
         ("* item\n- item\n1. item", "* item\n- item\n1. item"),

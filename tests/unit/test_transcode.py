@@ -92,10 +92,11 @@ def test_a_rich_target_without_cards_and_replies_gets_them_as_lines() -> None:
     rich = pb.RichContent(
         body="*Pick*", plain_text="Pick", cards=[struct(title="Tea")], quick_replies=["yes"]
     )
+    rich.cards[0].update({"buttons": [{"text": "Buy"}]})
     target = pb.Capabilities(media_types=[pb.MEDIA_TYPE_RICH])
     (fitted,) = fit(pb.Content(rich=rich), target)
-    assert fitted.rich.body == "*Pick*\nTea\n1. yes"
-    assert fitted.rich.plain_text == "Pick\nTea\n1. yes"
+    assert fitted.rich.body == "*Pick*\nTea\n1. Buy\n2. yes"
+    assert fitted.rich.plain_text == "Pick\nTea\n1. Buy\n2. yes"
     assert not fitted.rich.cards
     assert not fitted.rich.quick_replies
     assert rich.quick_replies == ["yes"], "what was handed in is not changed"

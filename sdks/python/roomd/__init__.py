@@ -61,6 +61,9 @@ if TYPE_CHECKING:
         EventNotFoundError as EventNotFoundError,
     )
     from roomd.exceptions import (
+        MessageTooLargeError as MessageTooLargeError,
+    )
+    from roomd.exceptions import (
         NotFoundError as NotFoundError,
     )
     from roomd.exceptions import (
@@ -356,6 +359,7 @@ _HOMES = {
     "InjectedEvent": "roomd.models.hook",
     "LocationContent": "roomd.models.event",
     "MediaContent": "roomd.models.event",
+    "MessageTooLargeError": "roomd.exceptions",
     "MessengerChannel": "roomd.channels",
     "MockAIProvider": "roomd.providers.ai.mock",
     "MockEmailProvider": "roomd.providers.email.mock",

@@ -130,6 +130,17 @@ async def opening(opened: asyncio.Future[None], what: str, timeout: float) -> No
         ) from None
 
 
+REFUSALS = frozenset(
+    (
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.UNIMPLEMENTED,
+    )
+)
+"""A stream that ends with one of these would end so again: it is not dialled again."""
+
+
 def _give_key(request: Message) -> None:
     """Make a call that creates something safe to repeat."""
     fields = request.DESCRIPTOR.fields_by_name
@@ -151,7 +162,11 @@ def error_from(error: grpc.aio.AioRpcError) -> errors.RoomKitError:
                 for into in (info, bad, retry):
                     if detail.Is(into.DESCRIPTOR):
                         detail.Unpack(into)
-    made = error_of_reason(info.reason, message, dict(info.metadata), error.code())
+    reason = info.reason
+    if not reason and error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
+        # Only gRPC itself, on either side, refuses without a reason, and only for the size.
+        reason = "MESSAGE_TOO_LARGE"
+    made = error_of_reason(reason, message, dict(info.metadata), error.code())
     if isinstance(made, errors.ValidationFailedError):
         made.violations = {one.field: one.description for one in bad.field_violations}
     if isinstance(made, errors.RateLimitedError):
@@ -186,6 +201,7 @@ _BY_REASON: Mapping[str, type[errors.RoomKitError]] = {
     "ROOM_CLOSED": errors.RoomClosedError,
     "RATE_LIMITED": errors.RateLimitedError,
     "WOULD_DEADLOCK": errors.WouldDeadlockError,
+    "MESSAGE_TOO_LARGE": errors.MessageTooLargeError,
 }
 _BY_CODE: Mapping[grpc.StatusCode, type[errors.RoomKitError]] = {
     grpc.StatusCode.NOT_FOUND: errors.NotFoundError,

@@ -60,13 +60,21 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def struct(values: Mapping[str, Any]) -> Struct:
-    """A mapping as a Struct; values that JSON does not know become strings."""
+    """A mapping as a Struct; values that JSON does not know become strings, and so do whole
+    numbers that a double cannot hold: other digits would come back.
+    """
     result = Struct()
     result.update(_plain(dict(values)))
     return result
 
 
+EXACT = 2**53
+"""Up to here every whole number is a double."""
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
+        return str(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
@@ -82,7 +90,7 @@ def mapping(value: Struct) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
         return int(value)
     if isinstance(value, dict):
         return {key: _whole(one) for key, one in value.items()}
@@ -137,8 +145,16 @@ class Words:
                 self._words[number] = words(word)
 
     def number(self, word: str | None) -> Any:
-        """The protobuf value; 0 for None."""
-        return self._numbers[word] if word is not None else 0
+        """The protobuf value; 0 for None.
+
+        Raises:
+            ValueError: no such word.
+        """
+        if word is None:
+            return 0
+        if word not in self._numbers:
+            raise ValueError(f"{word!r} is none of {', '.join(self._numbers)}")
+        return self._numbers[word]
 
     def word(self, number: int, default: Any = None) -> Any:
         """The word; ``default`` for what this SDK does not know."""

@@ -88,10 +88,13 @@ async def start(path: str | None, options: Mapping[str, object]) -> Embedded:
 
     Raises:
         NotSupportedError: only the client is installed.
+        ImportError: the server is installed, but not whole.
     """
     try:
         from roomd_server.wiring import start_embedded  # noqa: PLC0415 - the server is optional
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != "roomd_server":
+            raise  # it is there, and broken
         raise NotSupportedError(
             "RoomKit() without an address runs a server in this process, which needs the full "
             f"distribution of roomd: {error}"

@@ -51,7 +51,7 @@ class EventCalls:
     ) -> InboundResult:
         """Take a message from outside through the pipeline."""
         inbound = inbound_to_pb(message)
-        request = pb.ProcessInboundRequest(message=inbound, room_id=room_id or "", wait=WAITS[wait])
+        request = pb.ProcessInboundRequest(message=inbound, room_id=room_id or "", wait=_wait(wait))
         try:
             response = await self._session.call(
                 "EventService/ProcessInbound",
@@ -97,7 +97,7 @@ class EventCalls:
             channel_id=channel_id,
             content=content_to_pb(content),
             type=EVENT_TYPES.number(event_type),
-            wait=WAITS[wait],
+            wait=_wait(wait),
         )
         if visibility != "all":
             request.visibility.CopyFrom(visibility_to_pb(visibility))
@@ -175,6 +175,17 @@ class EventCalls:
         await self._session.call(
             "EventService/ReportDeliveryStatus", request, pb.ReportDeliveryStatusResponse
         )
+
+
+def _wait(wait: str) -> pb.Wait:
+    """What to wait for.
+
+    Raises:
+        ValueError: no such word.
+    """
+    if wait not in WAITS:
+        raise ValueError(f"wait is committed or delivered, not {wait!r}")
+    return WAITS[wait]
 
 
 def _seconds(wait: str) -> float:

@@ -93,7 +93,7 @@ def hook_handler(
             outcome = await outcome
         if not decides:
             return _done(outcome)
-        return decision_from(outcome, payload)
+        return decision_from(outcome, invocation.hook)
 
     return Handler(pb.HandlerSpec(hook=spec), serve)
 
@@ -134,8 +134,13 @@ def _done(outcome: Any) -> pb.Done:
     )
 
 
-def decision_from(outcome: Any, payload: Any) -> Answer:
-    """A hook's result as a decision; anything else is the hook's failure."""
+def decision_from(outcome: Any, payload: pb.HookPayload) -> Answer:
+    """A hook's result as a decision; anything else is the hook's failure.
+
+    Args:
+        outcome: What the hook returned.
+        payload: What it was given, as it came: the hook may have written into its own copy.
+    """
     if not isinstance(outcome, HookResult):
         message = f"a SYNC hook must return a HookResult, not {type(outcome).__name__}"
         return pb.Failure(status=pb.Status(code=3, message=message))
@@ -154,7 +159,7 @@ def decision_from(outcome: Any, payload: Any) -> Answer:
     if outcome.action == "block":
         decision.block.reason = outcome.reason or "blocked"
     elif outcome.action == "modify" and isinstance(outcome.event, RoomEvent):
-        decision.modify.CopyFrom(_modify(outcome.event, payload))
+        decision.modify.CopyFrom(_modify(outcome.event, event_from_pb(payload.event)))
     elif outcome.action == "modify":
         message = "HookResult.modify needs an event"
         return pb.Failure(status=pb.Status(code=3, message=message))

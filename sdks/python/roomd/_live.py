@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import Client, backoff, error_from, opening
+from roomd._client import REFUSALS, Client, backoff, error_from, opening
 from roomd._convert import event_from_pb
 from roomd.models.event import RoomEvent
 
@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 OPEN_SECONDS = 15.0
 STEADY_SECONDS = 30.0
 OUTGOING_FRAMES = 1024
+REMEMBERED = 1024
+"""Deliveries that were handled: one whose acknowledgement came late is offered again."""
+ACKNOWLEDGE_SECONDS = 1.0
+"""How long an acknowledgement may wait for the rest of its batch; the server waits 5 s."""
 
 SendFn = Callable[[str, RoomEvent], Awaitable[None] | None]
 """Called with (connection id, event) for every event of the connection's rooms."""
@@ -65,6 +69,7 @@ class LiveConnection:
         self._stream_send = stream_send
         self._rooms = set(rooms)
         self._outgoing = _queue()
+        self._handled: dict[str, None] = {}  # a set in order, at most REMEMBERED
         self._opened: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -108,7 +113,7 @@ class LiveConnection:
                     if error.code() != grpc.StatusCode.UNAVAILABLE:
                         self._opened.set_exception(error_from(error))
                         return
-                elif error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAUTHENTICATED):
+                elif error.code() in REFUSALS or error.code() == grpc.StatusCode.NOT_FOUND:
                     log.warning("connection %s ends: %s", self._connection_id, error.details())
                     return
             attempt = 1 if loop.time() - began > STEADY_SECONDS else attempt + 1
@@ -151,12 +156,31 @@ class LiveConnection:
         for ephemeral in batch.ephemerals:
             if ephemeral.HasField("stream") and self._stream_send is not None:
                 await self._call(self._stream_send, _stream_message(ephemeral))
-        handled = []
+        loop = asyncio.get_running_loop()
+        handled: list[str] = []
+        due = loop.time() + ACKNOWLEDGE_SECONDS
         for delivery in batch.deliveries:
-            if await self._call(self._send, event_from_pb(delivery.event)):
+            if await self._handle(delivery):
                 handled.append(delivery.delivery_id)
-        if handled:
-            acknowledge = pb.Acknowledge(delivery_ids=handled)
+            if loop.time() >= due:
+                await self._acknowledge(handled)
+                handled, due = [], loop.time() + ACKNOWLEDGE_SECONDS
+        await self._acknowledge(handled)
+
+    async def _handle(self, delivery: pb.ConnectionDelivery) -> bool:
+        """Hand an event over, once; whether the application has taken it."""
+        if delivery.delivery_id in self._handled:
+            return True
+        if not await self._call(self._send, event_from_pb(delivery.event)):
+            return False
+        self._handled[delivery.delivery_id] = None
+        if len(self._handled) > REMEMBERED:
+            del self._handled[next(iter(self._handled))]
+        return True
+
+    async def _acknowledge(self, delivery_ids: list[str]) -> None:
+        if delivery_ids:
+            acknowledge = pb.Acknowledge(delivery_ids=delivery_ids)
             await self._outgoing.put(pb.ChannelServiceConnectRequest(acknowledge=acknowledge))
 
     async def _call(self, function: Callable[..., Any], message: object) -> bool:

@@ -21,6 +21,7 @@ from roomd._convert import (
     task_to_pb,
 )
 from roomd._worker import Answer, Emit, Handler
+from roomd.channels.ai import AIChannel
 from roomd.channels.base import Channel, plain_event
 from roomd.core.inbound_router import InboundRoomRouter
 from roomd.core.router import ContentTranscoder
@@ -38,7 +39,7 @@ def channel_handler(channel: Channel, transcoder: ContentTranscoder | None) -> H
     spec = pb.ChannelProviderSpec(
         converts_inbound=_converts(channel),
         transcodes=transcoder is not None,
-        recent_events=50 if channel.category == ChannelCategory.INTELLIGENCE else 1,
+        recent_events=_recent_events(channel),
     )
 
     async def serve(invocation: pb.Invocation, emit: Emit) -> Answer:
@@ -57,6 +58,13 @@ def channel_handler(channel: Channel, transcoder: ContentTranscoder | None) -> H
         return pb.Failure(status=pb.Status(code=12, message="this SDK does not know the call"))
 
     return Handler(pb.HandlerSpec(channel_provider=spec), serve)
+
+
+def _recent_events(channel: Channel) -> int:
+    """How much history a channel is told."""
+    if channel.category != ChannelCategory.INTELLIGENCE:
+        return 1
+    return channel.max_context_events if isinstance(channel, AIChannel) else 50
 
 
 def _converts(channel: Channel) -> bool:

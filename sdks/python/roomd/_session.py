@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from roomd import _embedded
 from roomd import v1 as pb
-from roomd._client import CALL_SECONDS, Client, backoff, opening
+from roomd._client import CALL_SECONDS, REFUSALS, Client, backoff, error_from, opening
 from roomd._convert import mapping, moment
 from roomd._worker import Handler, Worker
 from roomd.exceptions import ServiceUnavailableError
@@ -198,7 +198,11 @@ class Session:
     async def _start_tail(self) -> None:
         began = asyncio.get_running_loop().create_future()
         self._tail = asyncio.create_task(self._follow(began))
-        await opening(began, "framework events", TAIL_SECONDS)
+        try:
+            await opening(began, "framework events", TAIL_SECONDS)
+        finally:
+            if self._tail.done():
+                self._tail = None  # refused; the next call asks again
 
     async def _follow(self, began: asyncio.Future[None]) -> None:
         attempt = 0
@@ -208,6 +212,10 @@ class Session:
                 attempt = 0
             except grpc.aio.AioRpcError as error:
                 log.warning("framework events are not heard: %s", error.details())
+                if error.code() in REFUSALS:
+                    if not began.done():
+                        began.set_exception(error_from(error))
+                    return
             attempt += 1
             await asyncio.sleep(backoff(attempt))
 

@@ -20,7 +20,14 @@ from uuid import uuid4
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import Client, backoff, current_invocation, error_from, error_of_status
+from roomd._client import (
+    REFUSALS,
+    Client,
+    backoff,
+    current_invocation,
+    error_from,
+    error_of_status,
+)
 from roomd._convert import seconds
 from roomd.exceptions import RoomKitError, ServiceUnavailableError
 
@@ -151,7 +158,7 @@ class Worker:
             try:
                 await self._serve(stream)
             except grpc.aio.AioRpcError as error:
-                if error.code() in _FINAL:
+                if error.code() in REFUSALS:
                     self._give_up(error_from(error))
                     return
                 log.warning("the worker stream was lost: %s; dialling again", error.details())
@@ -376,13 +383,3 @@ def _result(invocation: pb.Invocation, answer: Answer) -> pb.Result:
         case pb.Failure():
             result.failure.CopyFrom(answer)
     return result
-
-
-_FINAL = frozenset(
-    (
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.UNIMPLEMENTED,
-    )
-)

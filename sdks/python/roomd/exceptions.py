@@ -5,6 +5,7 @@ RoomKitError
 │   ParticipantNotFoundError, EventNotFoundError, NotFoundError
 ├── RoomClosedError, ChannelAlreadyRegisteredError, AlreadyExistsError
 ├── ValidationFailedError      .violations: field → rule
+├── MessageTooLargeError
 ├── PermissionDeniedError, UnauthenticatedError
 ├── RateLimitedError           .retry_after_seconds
 ├── WouldDeadlockError
@@ -72,6 +73,10 @@ class ValidationFailedError(RoomKitError, ValueError):
     """The request breaks rules; ``violations`` says which field and which rule."""
 
     violations: Mapping[str, str] = {}
+
+
+class MessageTooLargeError(RoomKitError, ValueError):
+    """The message is larger than the service takes."""
 
 
 class PermissionDeniedError(RoomKitError):

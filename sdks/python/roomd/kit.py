@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from roomd import v1 as pb
 from roomd._bindings import BindingCalls, binding_of
@@ -14,7 +13,7 @@ from roomd._convert import ROLES
 from roomd._events import EventCalls
 from roomd._hooks import HookFn, HookOptions, hook_handler
 from roomd._live import SendFn, StreamSendFn
-from roomd._names import handler_name
+from roomd._names import free_name, function_name
 from roomd._people import PeopleCalls
 from roomd._realtime import RealtimeCalls
 from roomd._rooms import RoomCalls
@@ -114,7 +113,9 @@ class RoomKit:
         self._people = PeopleCalls(self._session)
         self._live = RealtimeCalls(self._session)
         self._reader = StoreReader(self._session)
+        self._shares_server = address is not None
         self._hook_names: set[str] = set()
+        self._room_hooks: dict[tuple[str, str], list[str]] = {}
         if inbound_router is not None:
             router = router_handler(inbound_router, self._channels.type_of)
             self._session.enqueue_handler("inbound-router", router)
@@ -300,6 +301,10 @@ class RoomKit:
         """Make a function a hook of all rooms.
 
         Deciding hooks (BEFORE_…) get at most 10 s, watching ones 300 s.
+
+        Programs on one server that give their hooks the same ``name`` share the work: each
+        message goes to one of them. Without a name it is the function's; on a server with an
+        address it says where the function is defined, too.
         """
         options = HookOptions(
             priority=priority,
@@ -311,16 +316,14 @@ class RoomKit:
         )
 
         def register(function: F) -> F:
-            given = name or getattr(function, "__name__", "hook")
-            self._add_hook(self._free_name(given), trigger, execution, function, options)
+            given = name or self._name_of(function)
+            self._add_hook(given, trigger, execution, function, options)
             return function
 
         return register
 
-    def _free_name(self, name: str) -> str:
-        """A name that no other hook of this kit has."""
-        plain = handler_name(name)
-        return plain if plain not in self._hook_names else handler_name(f"{name}-{uuid4().hex[:6]}")
+    def _name_of(self, function: HookFn) -> str:
+        return function_name(function, qualified=self._shares_server)
 
     def _add_hook(
         self,
@@ -329,10 +332,13 @@ class RoomKit:
         execution: HookExecution,
         function: HookFn,
         options: HookOptions,
-    ) -> None:
-        self._hook_names.add(name)
+    ) -> str:
+        """Attach a hook under the name, or one like it that no other hook of this kit has."""
         handler = hook_handler(trigger, execution, function, options)
-        self._session.enqueue_handler(name, handler)
+        full = free_name(name, self._hook_names)
+        self._hook_names.add(full)
+        self._session.enqueue_handler(full, handler)
+        return full
 
     def add_room_hook(
         self,
@@ -344,19 +350,20 @@ class RoomKit:
         name: str = "",
     ) -> Done:
         """Make a function a hook of one room; may be awaited."""
-        given = name or getattr(fn, "__name__", "hook")
         options = HookOptions(priority=priority, room_id=room_id)
-        self._add_hook(_room_hook(room_id, given), trigger, execution, fn, options)
+        wanted = f"{name or self._name_of(fn)}@{room_id}"
+        full = self._add_hook(wanted, trigger, execution, fn, options)
+        given = name or function_name(fn, qualified=False)
+        self._room_hooks.setdefault((room_id, given), []).append(full)
         return Done(None)
 
     def remove_room_hook(self, room_id: str, name: str) -> Done:
-        """Remove a hook of one room; may be awaited. Whether there was one."""
-        full = _room_hook(room_id, name)
-        known = full in self._hook_names
-        self._hook_names.discard(full)
-        if known:
+        """Remove a room's hooks of that name; may be awaited. Whether there were any."""
+        names = self._room_hooks.pop((room_id, name), [])
+        for full in names:
+            self._hook_names.discard(full)
             self._session.drop_handler(full)
-        return Done(known)
+        return Done(bool(names))
 
     def on(self, event_type: str) -> Callable[[F], F]:
         """Make a function a handler of framework events of a type."""
@@ -370,7 +377,7 @@ class RoomKit:
 
     def on_delivery_status(self, function: F) -> F:
         """Call a function whenever a delivery changes its state."""
-        name = self._free_name(f"{getattr(function, '__name__', 'status')}-delivery-status")
+        name = f"{self._name_of(function)}-delivery-status"
         trigger, execution = HookTrigger.ON_DELIVERY_STATUS, HookExecution.ASYNC
         self._add_hook(name, trigger, execution, function, HookOptions(recent_events=0))
         return function
@@ -742,7 +749,3 @@ class RoomKit:
     async def unsubscribe_room(self, subscription_id: str) -> bool:
         """End a subscription; whether there was one."""
         return await self._live.unsubscribe(subscription_id)
-
-
-def _room_hook(room_id: str, name: str) -> str:
-    return handler_name(f"{name}@{room_id}")

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from roomd import v1 as pb
 from roomd_server.api.cursor import RoomCursors
 from roomd_server.core.feed import LogStretch
+from roomd_server.core.frames import field_tag, framed
 from roomd_server.core.log import LogEntry, Position
 
 PAGE_ENTRIES = 256
@@ -27,9 +28,9 @@ MAX_LINGER_SECONDS = 0.02
 _QUIET_SECONDS = 0.05
 """After this long without anything, the next event goes out at once."""
 
-_ROOM_ID_TAG = b"\x72"  # StreamItem.room_id = 14, length-delimited
-_CURSOR_TAG = b"\x7a"  # StreamItem.cursor = 15, length-delimited
-_ITEMS_TAG = b"\x0a"  # SubscribeRoom(s)Response.items = 1, length-delimited
+_ROOM_ID_TAG = field_tag(pb.StreamItem, "room_id")
+_CURSOR_TAG = field_tag(pb.StreamItem, "cursor")
+_ITEMS_TAG = field_tag(pb.SubscribeRoomResponse, "items")  # SubscribeRoomsResponse has the same
 
 EventTypes = frozenset[int]
 
@@ -143,7 +144,7 @@ class SharedFeed:
         self.watchers: set[Watcher] = set()
         self.feed = feed
         self.ready = feed.head
-        self._suffix = _delimited(_ROOM_ID_TAG, room_id.encode())
+        self._suffix = framed(_ROOM_ID_TAG, room_id.encode())
         self._chunks: dict[tuple[Position, EventTypes | None], Chunk] = {}
         self._ephemeral_chunks: dict[int, tuple[bytes, int]] = {}
         self._loop = asyncio.get_running_loop()
@@ -250,8 +251,8 @@ class SharedFeed:
         """
         body = item + self._suffix
         if cursor is not None:
-            body += _delimited(_CURSOR_TAG, self.cursors.encode(cursor))
-        return _delimited(_ITEMS_TAG, body)
+            body += framed(_CURSOR_TAG, self.cursors.encode(cursor))
+        return framed(_ITEMS_TAG, body)
 
     def ephemeral_chunk(self, sequence: int) -> tuple[bytes, int]:
         """Fleeting events from a number on, and the next number."""
@@ -268,18 +269,4 @@ class SharedFeed:
 
 def item_frame(item: pb.StreamItem) -> bytes:
     """Make an ``items`` entry of a message that belongs to no room."""
-    return _delimited(_ITEMS_TAG, item.SerializeToString())
-
-
-def _delimited(tag: bytes, data: bytes) -> bytes:
-    size = len(data)
-    if size < 0x80:
-        return tag + bytes((size,)) + data
-    if size < 0x4000:
-        return tag + bytes((size & 0x7F | 0x80, size >> 7)) + data
-    head = bytearray(tag)
-    while size >= 0x80:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + data
+    return framed(_ITEMS_TAG, item.SerializeToString())

@@ -1,34 +1,13 @@
-"""Batches put together from parts that are serialised already.
-
-A length-delimited field of a protobuf message is its tag, its length and its bytes, and
-a message is its fields joined (Protocol Buffers encoding). So an event is serialised once
-and copied into the batch of every connection, without being built or parsed again.
+"""Batches for connections, put together from parts that are serialised already: an event is
+serialised once and copied into the batch of every connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from google.protobuf.message import Message
-
 from roomd import v1 as pb
-
-
-def varint(number: int) -> bytes:
-    """Encode a number from 0 on, base 128, low groups first."""
-    if number < 0x80:
-        return _SHORT[number]
-    groups = bytearray()
-    while number >= 0x80:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    groups.append(number)
-    return bytes(groups)
-
-
-def framed(tag: bytes, payload: bytes) -> bytes:
-    """One length-delimited field."""
-    return b"".join((tag, varint(len(payload)), payload))
+from roomd_server.core.frames import field_tag, framed, varint
 
 
 def delivery_frame(delivery_id: str, event: bytes) -> bytes:
@@ -55,16 +34,10 @@ def batch_response(frames: Iterable[bytes], dropped_ephemerals: int = 0) -> byte
     return framed(_RESPONSE_BATCH, body)
 
 
-def _tag(message: type[Message], field: str, wire_type: int = 2) -> bytes:
-    return varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | wire_type)
-
-
-_SHORT = [bytes((number,)) for number in range(0x80)]
-
-_DELIVERY_ID = _tag(pb.ConnectionDelivery, "delivery_id")
-_DELIVERY_EVENT = _tag(pb.ConnectionDelivery, "event")
-_BATCH_DELIVERIES = _tag(pb.Batch, "deliveries")
-_BATCH_RESULTS = _tag(pb.Batch, "results")
-_BATCH_EPHEMERALS = _tag(pb.Batch, "ephemerals")
-_BATCH_DROPPED = _tag(pb.Batch, "dropped_ephemerals", 0)
-_RESPONSE_BATCH = _tag(pb.ChannelServiceConnectResponse, "batch")
+_DELIVERY_ID = field_tag(pb.ConnectionDelivery, "delivery_id")
+_DELIVERY_EVENT = field_tag(pb.ConnectionDelivery, "event")
+_BATCH_DELIVERIES = field_tag(pb.Batch, "deliveries")
+_BATCH_RESULTS = field_tag(pb.Batch, "results")
+_BATCH_EPHEMERALS = field_tag(pb.Batch, "ephemerals")
+_BATCH_DROPPED = field_tag(pb.Batch, "dropped_ephemerals", 0)
+_RESPONSE_BATCH = field_tag(pb.ChannelServiceConnectResponse, "batch")

@@ -143,14 +143,14 @@ class Inbound:
         if event.chain_depth >= self._.options.max_chain_depth:
             proposal.blocked_by = "event_chain_depth_limit"
         admission = await self._.pipeline.enter(actor, proposal)
-        await self._settle(request.wait, admission, cascade)
-        return pb.SendEventResponse(
-            outcome=admission.outcome,
-            event=admission.event,
-            blocked_by=admission.blocked_by,
-            reason=admission.reason,
-            deliveries=cascade.deliveries,
-        )
+        if request.wait == pb.WAIT_DELIVERED:
+            await self._settle(request.wait, admission, cascade)
+        response = pb.SendEventResponse(outcome=admission.outcome, event=admission.event)
+        if admission.outcome != pb.OUTCOME_ACCEPTED:
+            response.blocked_by, response.reason = admission.blocked_by, admission.reason
+        if cascade.deliveries:
+            response.deliveries.extend(cascade.deliveries)
+        return response
 
     # -------------------------------------------------------------- checks
 
@@ -264,21 +264,20 @@ class Inbound:
             binding.category == pb.CHANNEL_CATEGORY_INTELLIGENCE
             or binding.channel_type == pb.CHANNEL_TYPE_SYSTEM
         )
-        event = pb.RoomEvent(
-            event_id=self._.ids.new(),
-            type=_type_of(request.content, request.type),
-            source=pb.EventSource(
-                channel_id=binding.channel_id,
-                channel_type=binding.channel_type,
-                direction=pb.DIRECTION_OUTBOUND if outward else pb.DIRECTION_INBOUND,
-                participant_id=request.participant_id,
-                provider=request.provider,
-            ),
-            content=request.content,
-            parent_event_id=request.parent_event_id,
-            idempotency_key=request.idempotency_key,
-            chain_depth=request.chain_depth,
-        )
+        # Field by field: half the time of keyword arguments, and this is built per message.
+        event = pb.RoomEvent()
+        event.event_id = self._.ids.new()
+        event.type = _type_of(request.content, request.type)
+        event.content.CopyFrom(request.content)
+        source = event.source
+        source.channel_id = binding.channel_id
+        source.channel_type = binding.channel_type
+        source.direction = pb.DIRECTION_OUTBOUND if outward else pb.DIRECTION_INBOUND
+        source.participant_id = request.participant_id
+        source.provider = request.provider
+        event.parent_event_id = request.parent_event_id
+        event.idempotency_key = request.idempotency_key
+        event.chain_depth = request.chain_depth
         if request.HasField("metadata"):
             event.metadata.CopyFrom(request.metadata)
         _copy_routing(request, event)

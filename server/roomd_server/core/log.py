@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from roomd import v1 as pb
+from roomd_server.core.frames import field_tag, framed
 
 TAIL_ENTRIES = 64
 """Entries kept in memory per live room."""
@@ -124,7 +125,7 @@ class RoomLog:
 
 def event_item(event: pb.RoomEvent) -> bytes:
     """Serialise an event as a ``StreamItem``."""
-    return pb.StreamItem(event=shown(event)).SerializeToString()
+    return framed(_EVENT, shown(event).SerializeToString())
 
 
 def shown(event: pb.RoomEvent) -> pb.RoomEvent:
@@ -141,3 +142,6 @@ def shown(event: pb.RoomEvent) -> pb.RoomEvent:
     if PREVIOUS in copy.metadata:
         del copy.metadata[PREVIOUS]
     return copy
+
+
+_EVENT = field_tag(pb.StreamItem, "event")

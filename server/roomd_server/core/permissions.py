@@ -8,6 +8,9 @@ from roomd import v1 as pb
 
 Scope = pb.Visibility
 
+_TO_ALL = frozenset((Scope.SCOPE_UNSPECIFIED, Scope.SCOPE_ALL))
+_TO_NOBODY = frozenset((Scope.SCOPE_NONE, Scope.SCOPE_INTERNAL))
+
 _WRITERS = frozenset((pb.ACCESS_UNSPECIFIED, pb.ACCESS_READ_WRITE, pb.ACCESS_WRITE_ONLY))
 _HEARERS = frozenset((pb.ACCESS_UNSPECIFIED, pb.ACCESS_READ_WRITE, pb.ACCESS_READ_ONLY))
 
@@ -42,7 +45,7 @@ def effective_visibility(
     own: pb.Visibility | None, source_binding: pb.Binding | None
 ) -> pb.Visibility:
     """The event's own visibility unless it is ALL; then the source binding's."""
-    if own is not None and own.scope not in (Scope.SCOPE_UNSPECIFIED, Scope.SCOPE_ALL):
+    if own is not None and own.scope not in _TO_ALL:
         return own
     if source_binding is not None and source_binding.HasField("visibility"):
         return source_binding.visibility
@@ -52,7 +55,7 @@ def effective_visibility(
 def sees(visibility: pb.Visibility, channel_id: str, category: int) -> bool:
     """Whether a channel sees what has this visibility."""
     scope = visibility.scope
-    if scope in (Scope.SCOPE_UNSPECIFIED, Scope.SCOPE_ALL):
+    if scope in _TO_ALL:
         return True
     if scope == Scope.SCOPE_CHANNELS:
         return channel_id in visibility.channel_ids
@@ -103,7 +106,7 @@ def targets(
     visibility = effective_visibility(
         event.visibility if event.HasField("visibility") else None, source_binding
     )
-    if visibility.scope in (Scope.SCOPE_NONE, Scope.SCOPE_INTERNAL):
+    if visibility.scope in _TO_NOBODY:
         return []
     chosen: list[pb.Binding] = []
     in_turn: list[pb.Binding] = []

@@ -43,7 +43,7 @@ from roomd_server.core.ports import (
     StoreConflict,
     Verdict,
 )
-from roomd_server.core.proposal import Admission, Pending, Proposal, event_call, stamp
+from roomd_server.core.proposal import Admission, Pending, Proposal, event_call
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
@@ -105,7 +105,7 @@ class Pipeline:
         # The lock is free again: the next message of the room shares the transaction. The
         # writes are on their way whether or not our caller still waits.
         try:
-            await asyncio.shield(pending.durable)
+            await pending.durable
         except StoreConflict as conflict:
             return await self._conflict(pending.actor, proposal, conflict)
         return pending.admission
@@ -134,12 +134,12 @@ class Pipeline:
 
     async def _admit(self, actor: RoomActor, proposal: Proposal) -> Pending:
         event = proposal.event
-        stamp(event, actor.room_id, self._.clock.now())
         if event.idempotency_key:
             duplicate = await self._duplicate(actor, proposal)
             if duplicate is not None:
                 return Pending(actor, duplicate)
         draft = Draft(actor, self._.clock)
+        draft.stamp(event)
         refusal = self._refusal(actor, draft, proposal)
         target = None
         if not refusal and event.content.WhichOneof("kind") in ("edit", "delete"):
@@ -159,14 +159,20 @@ class Pipeline:
         if target is not None and not event.blocked_by:
             self._.editing.apply(draft, event, target)
         joined = self._sender_of(draft, proposal)
-        durable = draft.submit()
+        # Not the store's own future: a caller who leaves must not cancel a commit.
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def dispatch(future: asyncio.Future[None]) -> None:
+        def settle(error: BaseException | None) -> None:
             # A callback, not what follows an await: it runs in the order of the commits.
-            if not future.cancelled() and future.exception() is None:
+            if error is None:
                 self._dispatch(actor, proposal, admission, draft, joined)
+            if not durable.done():
+                if error is None:
+                    durable.set_result(None)
+                else:
+                    durable.set_exception(error)
 
-        durable.add_done_callback(dispatch)
+        draft.submit(settle)
         return Pending(actor, admission, durable)
 
     # -------------------------------------------------------------- before the hooks
@@ -412,7 +418,7 @@ class Pipeline:
         for delivery, subject in admission.deliveries:
             parts.lanes.enqueue(actor, delivery, subject, cascade)
         for committed in draft.writes.events:
-            if committed.blocked_by or committed.visibility.scope == pb.Visibility.SCOPE_INTERNAL:
+            if committed.blocked_by or committed.visibility.scope == _INTERNAL:
                 continue
             self.observe(actor, pb.HOOK_TRIGGER_AFTER_BROADCAST, committed, cascade)
         if admission.resumed:
@@ -479,4 +485,5 @@ def _binding(actor: RoomActor, draft: Draft, channel_id: str) -> pb.Binding | No
     return binding
 
 
+_INTERNAL = pb.Visibility.SCOPE_INTERNAL
 _ENDED = frozenset((pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED))

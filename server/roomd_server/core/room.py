@@ -9,7 +9,8 @@ durable. An actor whose writes were refused is broken: it is loaded anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from roomd import v1 as pb
 from roomd_server.core.keys import KeyMemory
@@ -94,11 +95,13 @@ class RoomActor:
         """The room's labels, for hook filters."""
         return dict(self.room.labels) if self.room.labels else _NO_LABELS
 
-    def submit(self, writes: WriteSet) -> asyncio.Future[None]:
+    def submit(
+        self, writes: WriteSet, then: Callable[[BaseException | None], None] | None = None
+    ) -> asyncio.Future[None]:
         """Hand writes to the store; what they add to the log appears there once durable.
 
         Call it without awaiting between numbering and handing in: the order of calls is
-        the order of the log.
+        the order of the log. ``then`` is called after the log has grown, or with the error.
         """
         done = self._last = self.store.commit(writes)
         head = self._submitted
@@ -106,23 +109,33 @@ class RoomActor:
             head.index + len(writes.events), head.change + len(writes.changes)
         )
         self.pins += 1
-        done.add_done_callback(lambda future: self._committed(future, writes))
+        done.add_done_callback(partial(self._committed, writes, then))
         return done
 
-    def _committed(self, future: asyncio.Future[None], writes: WriteSet) -> None:
+    def _committed(
+        self,
+        writes: WriteSet,
+        then: Callable[[BaseException | None], None] | None,
+        future: asyncio.Future[None],
+    ) -> None:
         self.pins -= 1
-        if future.cancelled() or future.exception() is not None:
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error is not None:
             if _touches_state(writes):
                 # The memory is ahead of the store now. The store refuses whatever was
                 # handed in behind it, and the directory loads the room anew.
                 self.broken = True
                 self.log.ring()
+            if then is not None:
+                then(error)
             return
         # Changes of a set follow its events; see Draft.
         for event in writes.events:
             self.log.append_event(event)
         for change in writes.changes:
             self.log.append_change(change.item)
+        if then is not None:
+            then(None)
 
     async def settled(self) -> None:
         """Wait until everything that was handed in is durable, or refused."""
@@ -168,12 +181,13 @@ class RoomActor:
 class Draft:
     """What is to be committed in one transaction; use it under the room's lock."""
 
-    __slots__ = ("_items", "_now", "_room", "actor", "writes")
+    __slots__ = ("_items", "_now", "_room", "_time", "actor", "writes")
 
     def __init__(self, actor: RoomActor, clock: Clock) -> None:
         self.actor = actor
         self.writes = WriteSet(actor.org, actor.room_id)
         self._now = clock.now()
+        self._time = timestamp(self._now)
         self._room: pb.Room | None = None
         self._items: list[bytes] = []
 
@@ -187,20 +201,24 @@ class Draft:
         if self._room is None:
             self._room = pb.Room()
             self._room.CopyFrom(self.actor.room)
-            self._room.update_time.CopyFrom(timestamp(self._now))
+            self._room.update_time.CopyFrom(self._time)
         return self._room
+
+    def stamp(self, event: pb.RoomEvent) -> None:
+        """Say where and when, before anybody looks at the event."""
+        event.room_id = self.actor.room_id
+        if not event.HasField("create_time"):
+            event.create_time.CopyFrom(self._time)
 
     def add_event(self, event: pb.RoomEvent, *, activity: bool = True) -> pb.RoomEvent:
         """Give the event its index and count it; ``activity`` restarts the room's timers."""
         room = self.room()
-        event.room_id = room.room_id
-        event.index = self.actor.head.index + len(self.writes.events)
-        if not event.HasField("create_time"):
-            event.create_time.CopyFrom(timestamp(self._now))
-        room.latest_index = event.index
+        self.stamp(event)
+        index = self.actor.head.index + len(self.writes.events)
+        event.index = room.latest_index = index
         room.event_count += 1
         if activity:
-            room.last_activity_time.CopyFrom(timestamp(self._now))
+            room.last_activity_time.CopyFrom(self._time)
         self.writes.events.append(event)
         return event
 
@@ -233,10 +251,15 @@ class Draft:
     def _tell(self, changed: pb.StreamItem.RoomChanged) -> None:
         self._items.append(pb.StreamItem(room_changed=changed).SerializeToString())
 
-    def submit(self) -> asyncio.Future[None]:
+    def submit(
+        self, then: Callable[[BaseException | None], None] | None = None
+    ) -> asyncio.Future[None]:
         """Hand everything in and make it the room's state at once, before it is durable:
         the next message need not wait for the disk to be numbered behind this one. When the
         store refuses it, the actor is ``broken`` and all that was handed in behind it fails.
+
+        Args:
+            then: Called once it is durable and in the log, or with the error.
 
         Raises (through the future):
             Unavailable: nothing was written.
@@ -248,7 +271,7 @@ class Draft:
             writes.timer_due = timer_due(self._room)
         if self._items:
             actor.number_changes(writes, self._items)
-        done = actor.submit(writes)
+        done = actor.submit(writes, then)
         if self._room is not None:
             actor.room = self._room
         for binding in writes.bindings:
@@ -286,6 +309,8 @@ def _touches_state(writes: WriteSet) -> bool:
 
 def timer_due(room: pb.Room) -> float | None:
     """Wall time when the room's next timer is due; None: never."""
+    if not room.HasField("timers"):
+        return None
     last = seconds_of(room.last_activity_time)
     dues = []
     if room.status in (pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TypeGuard
 
-from roomd.channels.base import Channel, plain_event, text_of
+from roomd.channels.base import Channel, plain_event
+from roomd.channels.rendering import words_of
 from roomd.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomd.models.delivery import InboundMessage
 from roomd.models.enums import ChannelCategory, ChannelMediaType, ChannelType, EventType
@@ -19,6 +21,9 @@ from roomd.providers.ai.base import (
     AITool,
 )
 
+MAX_CONTEXT_EVENTS = 200
+"""The newest events that the service sends along at most."""
+
 
 class AIChannel(Channel):
     """Answers messages with a provider.
@@ -30,7 +35,10 @@ class AIChannel(Channel):
             does ``temperature``, ``max_tokens`` and ``tools``.
         temperature: Sampling temperature.
         max_tokens: Longest answer.
-        max_context_events: Newest messages the model sees.
+        max_context_events: Newest messages the model sees, at most 200.
+
+    Raises:
+        ValueError: more than 200 messages.
     """
 
     channel_type = ChannelType.AI
@@ -47,6 +55,8 @@ class AIChannel(Channel):
         max_context_events: int = 50,
     ) -> None:
         super().__init__(channel_id)
+        if not 1 <= max_context_events <= MAX_CONTEXT_EVENTS:
+            raise ValueError(f"max_context_events must be between 1 and {MAX_CONTEXT_EVENTS}")
         self.provider = provider
         self.system_prompt = system_prompt
         self.temperature = temperature
@@ -121,29 +131,43 @@ class AIChannel(Channel):
         )
 
     def _is_said(self, one: RoomEvent, trigger: RoomEvent) -> bool:
-        return one.type == EventType.MESSAGE and one.id != trigger.id and one.blocked_by is None
+        return (
+            one.type == EventType.MESSAGE
+            and one.id != trigger.id
+            and one.blocked_by is None
+            and not one.metadata.get("deleted")
+        )
 
     def _message(
         self, event: RoomEvent, names: dict[str, str], *, name_them: bool
     ) -> AIMessage | None:
         """An event as the model reads it; None when it says nothing to read."""
+        parts = _parts(event.content)
+        images = [part for part in parts if self._is_seen(part)]
+        text = "\n".join(filter(None, (self._words(part) for part in parts)))
+        if not text and not images:
+            return None
         if event.source.channel_id == self.channel_id:
-            return AIMessage(role="assistant", content=text_of(event.content) or "…")
-        text = text_of(event.content)
+            return AIMessage(role="assistant", content=text or "…")
         who = event.source.participant_id or event.source.channel_id
         if text and name_them:
             text = f"{names.get(who, who)}: {text}"
-        images = [
-            AIImagePart(url=part.url, mime_type=part.mime_type)
-            for part in _parts(event.content)
-            if isinstance(part, MediaContent) and part.mime_type.startswith("image/")
-        ]
-        if images and self.provider.supports_vision:
-            words = [AITextPart(text=text)] if text else []
-            return AIMessage(role="user", content=[*words, *images])
-        if not text:
-            text = f"[{event.content.type}]"
-        return AIMessage(role="user", content=text)
+        if not images:
+            return AIMessage(role="user", content=text)
+        words = [AITextPart(text=text)] if text else []
+        shown = [AIImagePart(url=one.url, mime_type=one.mime_type) for one in images]
+        return AIMessage(role="user", content=[*words, *shown])
+
+    def _is_seen(self, part: object) -> TypeGuard[MediaContent]:
+        """Whether the model gets a picture itself."""
+        return (
+            self.provider.supports_vision
+            and isinstance(part, MediaContent)
+            and part.mime_type.startswith("image/")
+        )
+
+    def _words(self, part: object) -> str:
+        return (part.caption or "") if self._is_seen(part) else words_of(part)
 
 
 def _parts(content: object) -> list[object]:

@@ -7,6 +7,7 @@ from roomd._convert import (
     TASK_STATUSES,
     binding_from_pb,
     event_from_pb,
+    moment,
     observation_from_pb,
     participant_from_pb,
     room_from_pb,
@@ -231,7 +232,7 @@ class StoreReader:
             ThreadSummary(
                 root_event_id=one.root_event_id,
                 reply_count=one.reply_count,
-                last_reply_at=one.last_reply_time.ToDatetime(),
+                last_reply_at=moment(one.last_reply_time),
             )
             for one in response.threads
         ]
