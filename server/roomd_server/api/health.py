@@ -5,9 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+
+class GenericOnly:
+    """A server as generated code sees it, without its registered methods: ``aio.Server`` waits
+    for the next call of each of those apart, and every call pays for all of them.
+    """
+
+    def __init__(self, server: aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(
+        self, handlers: Sequence[grpc.GenericRpcHandler[Any, Any]]
+    ) -> None:
+        """Pass them on."""
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """Leave them out: the generic handlers serve the same methods."""
 
 
 class Health:
@@ -20,7 +39,7 @@ class Health:
 
     def register(self, server: aio.Server) -> None:
         """Serve it."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, GenericOnly(server))
 
     async def serving(self) -> None:
         """Say that calls are taken."""
@@ -35,4 +54,5 @@ class Health:
 def enable_reflection(services: Sequence[str], server: aio.Server) -> None:
     """Let generic clients read the descriptors of ``services``."""
     names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-    reflection.enable_server_reflection(names, server)
+    servicer: Any = cast("Any", reflection).aio.ReflectionServicer(names)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, GenericOnly(server))

@@ -117,10 +117,7 @@ class ApiServer:
         """
         self._check_addresses()
         server = aio.server(options=_CHANNEL_OPTIONS)
-        for service, handlers in self._handlers.items():
-            server.add_generic_rpc_handlers(
-                (grpc.method_handlers_generic_handler(service, handlers),)
-            )
+        server.add_generic_rpc_handlers((cast("Any", _Methods(self._handlers)),))
         self._health.register(server)
         enable_reflection(service_names(), server)
         server.add_generic_rpc_handlers((cast("Any", _UnknownMethods(self._request_ids)),))
@@ -238,6 +235,23 @@ def _build_handler(
     if method.shape is Shape.BIDI and path in routes.streams:
         return bidi_call(method, policy, cast("BidiHandler", routes.streams[path]), concerns)
     raise StartupError(f"{path} ({method.shape.value}) has no handler")
+
+
+class _Methods:
+    """A ``grpc.GenericRpcHandler`` for all services: one look-up, whatever their number."""
+
+    def __init__(self, handlers: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]) -> None:
+        self._by_path = {
+            f"/{service}/{name}": handler
+            for service, methods_of in handlers.items()
+            for name, handler in methods_of.items()
+        }
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Find the handler; None: somebody else's."""
+        return self._by_path.get(handler_call_details.method)
 
 
 class _UnknownMethods:

@@ -12,7 +12,6 @@ from roomd import v1 as pb
 from roomd_server.api.feeds import (
     PAGE_BYTES,
     PAGE_ENTRIES,
-    Chunk,
     EventTypes,
     SharedFeed,
     item_frame,
@@ -23,6 +22,9 @@ from roomd_server.core.log import Position
 
 NODE_DRAINING = "NODE_DRAINING"
 ROOM_DELETED = "ROOM_DELETED"
+
+LINGER_SECONDS = 0.005
+"""How soon after a write the next one may follow."""
 
 _HEARTBEAT = item_frame(pb.StreamItem(heartbeat=pb.StreamItem.Heartbeat()))
 
@@ -62,6 +64,7 @@ class RoomStream:
         """Feeds that may have something, in the order in which they said so."""
         self._opening: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._last_write = self._loop.time()
         self._beat = False
         self._ending = False
@@ -69,9 +72,17 @@ class RoomStream:
     # -------------------------------------------------------------- what happens to it
 
     def notify(self, feed: SharedFeed) -> None:
-        """A feed has something."""
+        """A feed has something. While events are flowing they are written a few at a time,
+        whatever rooms they are of: a write costs more than making an event.
+        """
         self._due[feed] = None
-        self._wake()
+        if self._waiter is None or self._timer is not None:
+            return
+        due = self._last_write + LINGER_SECONDS
+        if self._loop.time() >= due:
+            self._wake()
+        else:
+            self._timer = self._loop.call_at(due, self._wake)
 
     def beat_if_due(self, now: float) -> None:
         """Say that the stream lives when it was silent for long; ``now`` is loop time."""
@@ -93,6 +104,9 @@ class RoomStream:
         return {}
 
     def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -137,14 +151,13 @@ class RoomStream:
             if self._ending:
                 await self._write(_ending(NODE_DRAINING, self._choice.reconnect_jitter_seconds))
                 return
-            if not await self._write_due():
-                await self._sleep()
+            await self._write_due()
+            await self._sleep()
 
-    async def _write_due(self) -> bool:
-        """Write about a page of what is due; False: nothing is."""
+    async def _write_due(self) -> None:
+        """Write about a page of what is due."""
         parts: list[bytes] = []
         size_bytes = 0
-        progress = False
         for feed in tuple(self._due):
             reader = self._readers.get(feed)
             if reader is None:
@@ -156,11 +169,11 @@ class RoomStream:
                 del self._readers[feed], self._due[feed]
                 parts.append(_room_ending(feed))
                 continue
+            data = reader.take()
+            if data is None:
+                data = await reader.load()
             if not reader.has_more():
                 del self._due[feed]
-                continue
-            data = await reader.take()
-            progress = True
             if data:
                 parts.append(data)
                 size_bytes += len(data)
@@ -171,7 +184,6 @@ class RoomStream:
         if parts:
             # One part is passed on as it is: all readers in lockstep write the same object.
             await self._write(parts[0] if len(parts) == 1 else b"".join(parts))
-        return progress or bool(parts)
 
     async def _write(self, data: bytes) -> None:
         await self._writer.write(data)
@@ -179,13 +191,16 @@ class RoomStream:
         self._beat = False
 
     async def _sleep(self) -> None:
-        if self._due or self._beat or self._ending:
+        if self._due or self._beat or self._ending or not self._readers:
             return
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
 
 class _Reader:
@@ -212,20 +227,16 @@ class _Reader:
             or self._epoch != self.feed.feed.ephemeral_epoch
         )
 
-    async def take(self) -> bytes:
+    def take(self) -> bytes | None:
         """The next page: fleeting things first, so that what was said while it was written
-        comes before what was written.
-
-        Raises:
-            OutOfRange: HISTORY_TRUNCATED.
-            Unavailable: the store does not answer.
+        comes before what was written. None: it must be loaded.
         """
         fleeting = self._take_ephemerals() if self._next_ephemeral is not None else b""
         if self.feed.behind(self.position) <= 0:
             return fleeting
         chunk = self.feed.chunk(self.position, self._types)
         if chunk is None:
-            chunk = await self._load()
+            return fleeting or None
         self.position = chunk.after
         return fleeting + chunk.data if fleeting else chunk.data
 
@@ -239,12 +250,20 @@ class _Reader:
         data, self._next_ephemeral = self.feed.ephemeral_chunk(self._next_ephemeral)
         return data
 
-    async def _load(self) -> Chunk:
+    async def load(self) -> bytes:
+        """The next page, from the store.
+
+        Raises:
+            OutOfRange: HISTORY_TRUNCATED.
+            Unavailable: the store does not answer.
+        """
         stretch = await self.feed.feed.load(self.position, PAGE_ENTRIES)
         _check_kept(self.feed, self.position, stretch.oldest)
         if not stretch.entries:
             raise _truncated(self.feed, "what comes next is not kept any more")
-        return self.feed.join(stretch.entries, self.position, self._types)
+        chunk = self.feed.join(stretch.entries, self.position, self._types)
+        self.position = chunk.after
+        return chunk.data
 
 
 def _start_position(feed: SharedFeed, start: pb.RoomStart, oldest: Position) -> Position:

@@ -44,6 +44,11 @@ class FrameworkBus:
         self._tails: list[Tail] = []
         self._doorbell: asyncio.Future[None] | None = None
 
+    @property
+    def tailed(self) -> bool:
+        """Whether anybody listens: else hot paths need not even say what happened."""
+        return bool(self._tails)
+
     def emit(
         self,
         org: str,

@@ -441,7 +441,7 @@ class Pipeline:
                 blocked_by=event.blocked_by,
                 reason=event.block_reason,
             )
-        else:
+        elif parts.bus.tailed:
             parts.bus.emit(
                 actor.org,
                 "event_processed",
