@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from api_fakes import Client, routes_with, serving
@@ -24,6 +25,7 @@ from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Caller, RoomSnapshot, WriteSet
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.waiting import conclude
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.system import SortableIds, SystemClock
 
@@ -95,7 +97,8 @@ class House:
         async with actor.lock:
             draft = Draft(actor, self.clock)
             draft.add_event(event)
-            durable = draft.submit()
+            durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            draft.submit(partial(conclude, durable))
         placed()
         await asyncio.shield(durable)
         self.entered.append(message.content.text.body)

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from roomd import v1 as pb
 from roomd_server.api.cursor import RoomCursors
-from roomd_server.api.feeds import PAGE_BYTES, PAGE_ENTRIES, SharedFeed
+from roomd_server.api.feeds import PAGE_BYTES, PAGE_ENTRIES, Pacer, SharedFeed
 from roomd_server.api.server import ApiOptions
 from roomd_server.api.subscriptions import SubscriptionOptions, Subscriptions
 from roomd_server.core.errors import InvalidArgument
@@ -461,7 +461,7 @@ class _Silent:
 
 async def test_readers_in_lockstep_share_one_object() -> None:
     feed = FakeFeed()
-    shared = SharedFeed("o", "r", feed)
+    shared = SharedFeed("o", "r", feed, Pacer())
     for i in range(5):
         feed.say(f"m{i}")
     shared.publish()
@@ -477,7 +477,7 @@ async def test_readers_in_lockstep_share_one_object() -> None:
 
 async def test_events_that_flow_are_published_together() -> None:
     feed = FakeFeed()
-    shared = SharedFeed("o", "r", feed)
+    shared = SharedFeed("o", "r", feed, Pacer())
     watcher = _Silent()
     shared.watchers.add(watcher)
     await asyncio.sleep(0.01)
@@ -496,7 +496,7 @@ async def test_events_that_flow_are_published_together() -> None:
 async def test_joined_bytes_are_the_message(size: int) -> None:
     feed = FakeFeed("räum")
     events = [feed.say("a" * size), feed.say("b")]
-    shared = SharedFeed("o", "räum", feed)
+    shared = SharedFeed("o", "räum", feed, Pacer())
     position = Position(0, 0)
     items: list[pb.StreamItem] = []
     while shared.behind(position) > 0:
@@ -519,7 +519,7 @@ async def test_a_page_is_bounded() -> None:
     feed = FakeFeed(tail=10_000)
     for _ in range(40):
         feed.say("x" * (PAGE_BYTES // 10))
-    shared = SharedFeed("o", "r", feed)
+    shared = SharedFeed("o", "r", feed, Pacer())
     chunk = shared.chunk(Position(0, 0), None)
     assert chunk is not None
     assert PAGE_BYTES // 2 < len(chunk.data) <= PAGE_BYTES * 1.1

@@ -113,19 +113,19 @@ async def test_the_only_connection_is_the_source(c: Channels, actor: RoomActor) 
     own = connect(c, "own")
     assert (await deliver(c, actor, message("own"))).state == pb.DELIVERY_STATE_SENT
     assert not written(own).deliveries
-    assert not c.channels.echoes(ME.org, "ws", message("own"))
-    assert c.channels.echoes(ME.org, "ws", message("another"))
+    assert not c.channels.echoes(ME.org, message("own"), "ws")
+    assert c.channels.echoes(ME.org, message("another"), "ws")
     connect(c, "second", room_ids=["r2"])
-    assert not c.channels.echoes(ME.org, "ws", message("own")), "it does not see the room"
+    assert not c.channels.echoes(ME.org, message("own"), "ws"), "it does not see the room"
     connect(c, "third")
-    assert c.channels.echoes(ME.org, "ws", message("own"))
+    assert c.channels.echoes(ME.org, message("own"), "ws")
 
 
 async def test_only_connection_channels_echo(c: Channels) -> None:
     await c.register("ai", pb.CHANNEL_TYPE_AI, implementation=SCRIPT)
-    assert not c.channels.echoes(ME.org, "ai", message())
-    assert not c.channels.echoes(ME.org, "gone", message())
-    assert not c.channels.echoes(ME.org, "ws", message())
+    assert not c.channels.echoes(ME.org, message(), "ai")
+    assert not c.channels.echoes(ME.org, message(), "gone")
+    assert not c.channels.echoes(ME.org, message(), "ws")
 
 
 async def test_parts_of_a_text_have_ids_of_their_own(c: Channels, actor: RoomActor) -> None:

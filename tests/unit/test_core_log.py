@@ -14,6 +14,10 @@ def event(index: int) -> pb.RoomEvent:
     return pb.RoomEvent(event_id=f"e{index}", index=index, type=pb.EVENT_TYPE_MESSAGE)
 
 
+def append(log: RoomLog, index: int) -> None:
+    log.append_event(event(index), event(index).SerializeToString())
+
+
 def change(number: int) -> bytes:
     changed = pb.StreamItem.RoomChanged(change=f"c{number}")
     return pb.StreamItem(room_changed=changed).SerializeToString()
@@ -29,7 +33,7 @@ def filled(pattern: str) -> RoomLog:
     events, changes = itertools.count(), itertools.count()
     for kind in pattern:
         if kind == "e":
-            log.append_event(event(next(events)))
+            append(log, next(events))
         else:
             log.append_change(change(next(changes)))
     return log
@@ -68,7 +72,7 @@ def test_what_left_the_memory_is_the_stores() -> None:
 def test_recent_events_come_from_the_tail_and_from_before_it() -> None:
     log = RoomLog(Position(3, 0), [event(0), event(1), event(2)])
     log.append_change(change(0))
-    log.append_event(event(3))
+    append(log, 3)
     assert [one.index for one in log.recent_events(3) or []] == [1, 2, 3]
     assert [one.index for one in log.recent_events(99) or []] == [0, 1, 2, 3]
 

@@ -76,7 +76,7 @@ def unary_call(
             request = decode(data)
             validate(request)
             response = await handler(caller, request)
-            answer = response.SerializeToString()
+            answer = response if isinstance(response, bytes) else response.SerializeToString()
             if REQUEST_ID_KEY in metadata:
                 # Who sent none needs none while all is well; errors always carry one.
                 context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))

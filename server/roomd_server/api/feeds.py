@@ -130,6 +130,24 @@ class Watcher(Protocol):
         """Something is due; called on the event loop, must not wait."""
 
 
+class Pacer:
+    """Publishes small feeds a moment after they rang, all of them with one timer."""
+
+    def __init__(self) -> None:
+        self._due: list[SharedFeed] = []  # bounded: a feed is in it once
+
+    def publish_soon(self, feed: SharedFeed) -> None:
+        """Publish a feed within ``LINGER_SECONDS``."""
+        self._due.append(feed)
+        if len(self._due) == 1:
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._publish)
+
+    def _publish(self) -> None:
+        due, self._due = self._due, []
+        for feed in due:
+            feed.publish()
+
+
 class SharedFeed:
     """One room, and all streams that watch it.
 
@@ -137,7 +155,7 @@ class SharedFeed:
     lockstep ask for the same stretch and get the same bytes object.
     """
 
-    def __init__(self, org: str, room_id: str, feed: Feed) -> None:
+    def __init__(self, org: str, room_id: str, feed: Feed, pacer: Pacer) -> None:
         self.org = org
         self.room_id = room_id
         self.cursors = RoomCursors(org, room_id)
@@ -148,7 +166,9 @@ class SharedFeed:
         self._chunks: dict[tuple[Position, EventTypes | None], Chunk] = {}
         self._ephemeral_chunks: dict[int, tuple[bytes, int]] = {}
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._pacer = pacer
+        self._ringing = False
+        """It is published in a moment."""
         self._published = -_QUIET_SECONDS
         self._lost = False
         feed.watch(self.ring)
@@ -173,24 +193,22 @@ class SharedFeed:
     def close(self) -> None:
         """Watch it no more."""
         self.feed.unwatch(self.ring)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def ring(self) -> None:
         """Something is new: publish it now, or in a moment with what follows."""
-        if self._timer is not None:
+        if self._ringing:
             return
         if self._loop.time() - self._published > _QUIET_SECONDS:
             self.publish()
+            return
+        self._ringing = True
+        # A round of writes to all readers takes this long by itself; waiting as long for
+        # what follows halves the work, and nobody is served later than the round would allow.
+        round_seconds = len(self.watchers) * WRITE_SECONDS
+        if round_seconds <= LINGER_SECONDS:
+            self._pacer.publish_soon(self)
         else:
-            self._timer = self._loop.call_later(self._linger_seconds(), self.publish)
-
-    def _linger_seconds(self) -> float:
-        """A round of writes to all readers takes this long by itself; waiting as long for
-        what follows halves the work, and nobody is served later than the round would allow.
-        """
-        return min(MAX_LINGER_SECONDS, max(LINGER_SECONDS, len(self.watchers) * WRITE_SECONDS))
+            self._loop.call_later(min(MAX_LINGER_SECONDS, round_seconds), self.publish)
 
     def look(self) -> None:
         """Notice what no bell told."""
@@ -199,9 +217,7 @@ class SharedFeed:
 
     def publish(self) -> None:
         """Let everybody read up to the head."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._ringing = False
         self._published = self._loop.time()
         self.ready = self.feed.head
         # Readers that are not done with the step before make their own chunk: to here.

@@ -33,7 +33,7 @@ class StreamWriter(Protocol):
 
 # Requests and responses differ per method, and a table of them cannot say which: the
 # registration checks that every method has exactly one handler.
-UnaryHandler = Callable[[Caller, Any], Awaitable[Message]]
+UnaryHandler = Callable[[Caller, Any], Awaitable[Outgoing]]
 StreamHandler = Callable[[Caller, Any], AsyncIterator[Outgoing]]
 PushHandler = Callable[[Caller, Any, StreamWriter], Awaitable[None]]
 BidiHandler = Callable[[Caller, AsyncIterator[Any]], AsyncIterator[Outgoing]]

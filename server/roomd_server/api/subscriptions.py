@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from roomd import v1 as pb
-from roomd_server.api.feeds import FeedSource, SharedFeed
+from roomd_server.api.feeds import FeedSource, Pacer, SharedFeed
 from roomd_server.api.routes import PushHandler, StreamWriter
 from roomd_server.api.stream import RoomStream, StreamChoice
 from roomd_server.core.errors import NotFound, Unavailable, invalid
@@ -41,6 +41,7 @@ class Subscriptions:
         self._source = source
         self._options = options or SubscriptionOptions()
         self._feeds: dict[tuple[str, str], SharedFeed] = {}
+        self._pacer = Pacer()
         self._streams: set[RoomStream] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._sweeps = 0
@@ -143,7 +144,7 @@ class Subscriptions:
             # Another stream may have opened it meanwhile.
             shared = self._feeds.get(key)
             if shared is None or shared.gone:
-                shared = self._feeds[key] = SharedFeed(org, room_id, feed)
+                shared = self._feeds[key] = SharedFeed(org, room_id, feed, self._pacer)
             elif shared.feed.stale:
                 shared.replace(feed)
         shared.watchers.add(stream)

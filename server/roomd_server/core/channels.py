@@ -176,7 +176,7 @@ class ChannelDirectory:
             return seconds_of(entry.channel.delivery_deadline)
         return self._options.delivery_deadline_seconds
 
-    def echoes(self, org: str, channel_id: str, event: pb.RoomEvent) -> bool:
+    def echoes(self, org: str, event: pb.RoomEvent, channel_id: str) -> bool:
         """Whether an event goes back to the channel it came from: when connections of it
         other than the event's own see the room.
         """

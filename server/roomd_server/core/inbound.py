@@ -16,6 +16,7 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.frames import field_tag, framed
 from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.pipeline import Pipeline
@@ -115,8 +116,8 @@ class Inbound:
 
     async def send_event(
         self, caller: Caller, request: pb.SendEventRequest
-    ) -> pb.SendEventResponse:
-        """Serve ``EventService.SendEvent``.
+    ) -> pb.SendEventResponse | bytes:
+        """Serve ``EventService.SendEvent``; the bytes are a serialised response.
 
         Raises:
             NotFound: ROOM_NOT_FOUND, BINDING_NOT_FOUND.
@@ -145,12 +146,15 @@ class Inbound:
         admission = await self._.pipeline.enter(actor, proposal)
         if request.wait == pb.WAIT_DELIVERED:
             await self._settle(request.wait, admission, cascade)
-        response = pb.SendEventResponse(outcome=admission.outcome, event=admission.event)
-        if admission.outcome != pb.OUTCOME_ACCEPTED:
-            response.blocked_by, response.reason = admission.blocked_by, admission.reason
-        if cascade.deliveries:
-            response.deliveries.extend(cascade.deliveries)
-        return response
+        if admission.outcome == pb.OUTCOME_ACCEPTED and not cascade.deliveries:
+            return _ACCEPTED + framed(_EVENT, admission.event_data)
+        return pb.SendEventResponse(
+            outcome=admission.outcome,
+            event=admission.event,
+            blocked_by=admission.blocked_by,
+            reason=admission.reason,
+            deliveries=cascade.deliveries,
+        )
 
     # -------------------------------------------------------------- checks
 
@@ -337,5 +341,7 @@ def _bytes(content: pb.Content) -> bytes:
     return content.SerializeToString(deterministic=True)
 
 
+_ACCEPTED = pb.SendEventResponse(outcome=pb.OUTCOME_ACCEPTED).SerializeToString()
+_EVENT = field_tag(pb.SendEventResponse, "event")
 _MEDIA = frozenset(("media", "audio", "video"))
 _STORED = frozenset((pb.OUTCOME_ACCEPTED, pb.OUTCOME_BLOCKED))

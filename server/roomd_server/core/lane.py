@@ -198,7 +198,7 @@ class Lanes:
             seconds = self._.channels.delivery_deadline_seconds(caller.org, row.channel_id)
             row.deadline_time.CopyFrom(timestamp(now + seconds))
             row.update_time.CopyFrom(timestamp(now))
-            await actor.submit(WriteSet(caller.org, actor.room_id, deliveries=[row]))
+            await actor.commit(WriteSet(caller.org, actor.room_id, deliveries=[row]))
             self.enqueue(actor, row, None, Cascade())
         return pb.RetryDeliveryResponse(delivery=row)
 

@@ -52,10 +52,10 @@ class RoomLog:
         self._tail: deque[LogEntry] = deque(maxlen=TAIL_ENTRIES)
         self._bells: list[Callable[[], None]] = []
 
-    def append_event(self, event: pb.RoomEvent) -> None:
-        """Take a committed event; its index must be the next one."""
+    def append_event(self, event: pb.RoomEvent, data: bytes) -> None:
+        """Take a committed event and its serialisation; its index must be the next one."""
         after = Position(event.index + 1, self.next.change)
-        self._append(LogEntry(event_item(event), after, event.type))
+        self._append(LogEntry(framed(_EVENT, data), after, event.type))
 
     def append_change(self, item: bytes) -> None:
         """Take a committed change."""

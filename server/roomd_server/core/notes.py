@@ -81,7 +81,7 @@ class Notes:
                 await self._check_new(actor, task.task_id)
             writes = WriteSet(actor.org, actor.room_id, tasks=[task], keys=keys)
             try:
-                await outlast(actor.submit(writes))
+                await outlast(actor.commit(writes))
             except StoreConflict:
                 first = await self._once.winner(
                     caller.org, "CreateTask", request.request_id, request
@@ -126,7 +126,7 @@ class Notes:
             task.CopyFrom(await self._task(actor, new.task_id))
             _take(task, new, paths)
             task.update_time.CopyFrom(timestamp(self._clock.now()))
-            await outlast(actor.submit(WriteSet(actor.org, actor.room_id, tasks=[task])))
+            await outlast(actor.commit(WriteSet(actor.org, actor.room_id, tasks=[task])))
         return pb.UpdateTaskResponse(task=task)
 
     async def list_tasks(
@@ -180,7 +180,7 @@ class Notes:
         async with self._rooms.hold(caller, request.room_id) as actor:
             writes = WriteSet(actor.org, actor.room_id, observations=[noted], keys=keys)
             try:
-                await outlast(actor.submit(writes))
+                await outlast(actor.commit(writes))
             except StoreConflict:
                 first = await self._once.winner(
                     caller.org, "CreateObservation", request.request_id, request
@@ -230,7 +230,7 @@ class Notes:
         noted = stamp_observation(noted, request.room_id, self._ids, self._clock.now())
         async with self._rooms.hold(caller, request.room_id) as actor:
             writes = WriteSet(actor.org, actor.room_id, observations=[noted])
-            await outlast(actor.submit(writes))
+            await outlast(actor.commit(writes))
         self._notifier.announce(
             actor,
             "feedback",
@@ -296,7 +296,7 @@ class Notes:
             return None
         writes = WriteSet(actor.org, actor.room_id)
         self._fill(writes, result.tasks, result.observations, None, "")
-        done = actor.submit(writes)
+        done = actor.commit(writes)
         done.add_done_callback(lambda future: self._kept(actor, writes, future, fires))
         return done
 
@@ -321,13 +321,14 @@ class Notes:
         channel_id: str,
     ) -> None:
         now, room_id = self._clock.now(), writes.room_id
-        writes.tasks.extend(stamp_task(task, room_id, self._ids, now) for task in tasks)
+        stamped = [stamp_task(task, room_id, self._ids, now) for task in tasks]
+        writes.tasks = (*writes.tasks, *stamped)
         for observation in observations:
             noted = stamp_observation(observation, room_id, self._ids, now)
             noted.channel_id = noted.channel_id or channel_id
             if event is not None:
                 noted.event_id = noted.event_id or event.event_id
-            writes.observations.append(noted)
+            writes.observations = (*writes.observations, noted)
 
 
 def stamp_task(task: pb.Task, room_id: str, ids: Ids, now: float) -> pb.Task:

@@ -84,7 +84,7 @@ class Outcomes:
         row.next_attempt_time.CopyFrom(timestamp(now + delay_seconds))
         row.update_time.CopyFrom(timestamp(now))
         writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
-        actor.submit(writes).add_done_callback(_log_failure)
+        actor.commit(writes).add_done_callback(_log_failure)
         if first:
             self._tell(actor, row, "delivery_failed")
         return row
@@ -121,7 +121,7 @@ class Outcomes:
         if given_up or row.result.state == pb.DELIVERY_STATE_READ:
             event = await self._event_with_status(actor, row)
             if event is not None:
-                writes.changed_events.append(event)
+                writes.changed_events = (*writes.changed_events, event)
         if event is not None or self._is_notable(actor, row):
             changed = pb.RoomEvent(
                 event_id=row.event_id, room_id=row.room_id, index=row.event_index
@@ -131,7 +131,7 @@ class Outcomes:
         if actor.deleted:
             return
         try:
-            await actor.submit(writes)
+            await actor.commit(writes)
         except errors.Unavailable:
             # The message went out; only the note of it is missing. Deliveries are at least
             # once: after a restart this one is made again under the same id.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from roomd import v1 as pb
@@ -48,6 +49,7 @@ from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
 from roomd_server.core.times import timestamp
+from roomd_server.core.waiting import conclude
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +86,10 @@ class Pipeline:
             NotFound: the room was deleted meanwhile.
             AlreadyExists: KEY_REUSED.
         """
-        parts = self._
-        if self._is_quick(actor, proposal):
-            pending = await self._hold(actor, proposal)
+        if self._waits_for_nothing(actor, proposal):
+            pending = self._admit_now(actor, proposal)
         else:
-            try:
-                async with asyncio.timeout(parts.options.process_timeout_seconds):
-                    pending = await self._hold(actor, proposal)
-            except TimeoutError:
-                parts.bus.emit(actor.org, "process_timeout", actor.room_id)
-                raise errors.Unavailable(
-                    pb.ERROR_REASON_PROCESS_TIMEOUT,
-                    f"room {actor.room_id!r} was busy for "
-                    f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
-                ) from None
+            pending = await self._admit_in_time(actor, proposal)
         if proposal.placed is not None:
             proposal.placed()
         if pending.durable is None:
@@ -110,14 +102,39 @@ class Pipeline:
             return await self._conflict(pending.actor, proposal, conflict)
         return pending.admission
 
-    def _is_quick(self, actor: RoomActor, proposal: Proposal) -> bool:
-        """Whether nothing will be waited for under the lock: then no timer is needed."""
+    def _waits_for_nothing(self, actor: RoomActor, proposal: Proposal) -> bool:
+        """Whether nothing would be waited for under the lock, nor for the lock."""
+        event = proposal.event
         return (
-            not actor.lock.locked() and (proposal.verdict is not None or bool(proposal.blocked_by))
-        ) or (
-            not actor.lock.locked()
-            and not self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id)
+            actor.lock.free
+            and not actor.broken
+            and not actor.deleted
+            and (proposal.decided or not self._.hooks.wants(actor.org, _DECIDED_BY, actor.room_id))
+            and not (event.idempotency_key and actor.keys.maybe_stored(event.idempotency_key))
+            and event.content.WhichOneof("kind") not in _CHANGES_ANOTHER
         )
+
+    def _admit_now(self, actor: RoomActor, proposal: Proposal) -> Pending:
+        """Admit without the lock: nothing comes between where nothing is awaited."""
+        draft = Draft(actor, self._.clock)
+        draft.stamp(proposal.event)
+        refusal = self._refusal(actor, draft, proposal)
+        if refusal:
+            return Pending(actor, self._refuse(actor, proposal.event, refusal))
+        return self._hand_in(draft, proposal, proposal.verdict, None)
+
+    async def _admit_in_time(self, actor: RoomActor, proposal: Proposal) -> Pending:
+        parts = self._
+        try:
+            async with asyncio.timeout(parts.options.process_timeout_seconds):
+                return await self._hold(actor, proposal)
+        except TimeoutError:
+            parts.bus.emit(actor.org, "process_timeout", actor.room_id)
+            raise errors.Unavailable(
+                pb.ERROR_REASON_PROCESS_TIMEOUT,
+                f"room {actor.room_id!r} was busy for "
+                f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
+            ) from None
 
     async def _hold(self, actor: RoomActor, proposal: Proposal) -> Pending:
         """Admit the proposal under the lock of the room's present owner."""
@@ -142,12 +159,22 @@ class Pipeline:
         draft.stamp(event)
         refusal = self._refusal(actor, draft, proposal)
         target = None
-        if not refusal and event.content.WhichOneof("kind") in ("edit", "delete"):
+        if not refusal and event.content.WhichOneof("kind") in _CHANGES_ANOTHER:
             await actor.settled()  # the target may be on its way
             target, refusal = await self._.editing.authorise(actor, event)
         if refusal:
             return Pending(actor, self._refuse(actor, event, refusal))
-        verdict = await self._decide(actor, proposal)
+        return self._hand_in(draft, proposal, await self._decide(actor, proposal), target)
+
+    def _hand_in(
+        self,
+        draft: Draft,
+        proposal: Proposal,
+        verdict: Verdict | None,
+        target: pb.RoomEvent | None,
+    ) -> Pending:
+        """Everything is decided: put it into the room. Nothing is awaited from here on."""
+        actor = draft.actor
         event = self._judge(actor, draft, proposal, verdict)
         admission = Admission(
             pb.OUTCOME_BLOCKED if event.blocked_by else pb.OUTCOME_ACCEPTED,
@@ -162,17 +189,16 @@ class Pipeline:
         # Not the store's own future: a caller who leaves must not cancel a commit.
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def settle(error: BaseException | None) -> None:
+        def settle(error: Exception | None) -> None:
             # A callback, not what follows an await: it runs in the order of the commits.
-            if error is None:
-                self._dispatch(actor, proposal, admission, draft, joined)
-            if not durable.done():
+            try:
                 if error is None:
-                    durable.set_result(None)
-                else:
-                    durable.set_exception(error)
+                    self._dispatch(actor, proposal, admission, draft, joined)
+            finally:
+                conclude(durable, error)
 
         draft.submit(settle)
+        admission.event_data = draft.writes.event_data[0]
         return Pending(actor, admission, durable)
 
     # -------------------------------------------------------------- before the hooks
@@ -260,13 +286,11 @@ class Pipeline:
 
     async def _decide(self, actor: RoomActor, proposal: Proposal) -> Verdict | None:
         """Run BEFORE_BROADCAST; None when nobody wants it."""
-        if proposal.blocked_by or proposal.verdict is not None:
+        if proposal.decided:
             return proposal.verdict
-        if not self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id):
+        if not self._.hooks.wants(actor.org, _DECIDED_BY, actor.room_id):
             return None
-        return await self._.hooks.decide(
-            event_call(actor, pb.HOOK_TRIGGER_BEFORE_BROADCAST, proposal.event)
-        )
+        return await self._.hooks.decide(event_call(actor, _DECIDED_BY, proposal.event))
 
     def _judge(
         self, actor: RoomActor, draft: Draft, proposal: Proposal, verdict: Verdict | None
@@ -306,19 +330,19 @@ class Pipeline:
         assert event is not None
         draft.add_event(event)
         if event.idempotency_key:
-            draft.writes.keys.append(
-                KeyRecord(
-                    f"room:{actor.room_id}",
-                    event.idempotency_key,
-                    proposal.fingerprint,
-                    event.event_id.encode(),
-                    draft.now + self._.options.key_retention_seconds,
-                )
+            record = KeyRecord(
+                f"room:{actor.room_id}",
+                event.idempotency_key,
+                proposal.fingerprint,
+                event.event_id.encode(),
+                draft.now + self._.options.key_retention_seconds,
             )
+            draft.writes.keys = (*draft.writes.keys, record)
         if not event.blocked_by:
             admission.resumed = resume_on_activity(draft)
             self._plan(actor, draft, event, proposal.only_targets, admission)
-        draft.writes.removed_queued.extend(proposal.releases)
+        if proposal.releases:
+            draft.writes.removed_queued = (*draft.writes.removed_queued, *proposal.releases)
         tasks, observations = list(proposal.tasks), list(proposal.observations)
         if verdict is not None:
             tasks += verdict.tasks
@@ -375,8 +399,8 @@ class Pipeline:
                 bindings.get(event.source.channel_id),
                 bindings.values(),
                 actor.round_robin,
-                echoes=lambda channel_id: channels.echoes(org, channel_id, event),
-                caps=lambda binding: channels.capabilities(org, binding),
+                echoes=partial(channels.echoes, org, event),
+                caps=partial(channels.capabilities, org),
             )
             actor.round_robin += 1
         for binding in chosen:
@@ -392,7 +416,7 @@ class Pipeline:
                 update_time=event.create_time,
                 deadline_time=timestamp(draft.now + deadline),
             )
-            draft.writes.deliveries.append(delivery)
+            draft.writes.deliveries = (*draft.writes.deliveries, delivery)
             admission.deliveries.append((delivery, event))
 
     def _sender_of(self, draft: Draft, proposal: Proposal) -> Arrival | None:
@@ -485,5 +509,7 @@ def _binding(actor: RoomActor, draft: Draft, channel_id: str) -> pb.Binding | No
     return binding
 
 
+_DECIDED_BY = pb.HOOK_TRIGGER_BEFORE_BROADCAST
+_CHANGES_ANOTHER = frozenset(("edit", "delete"))
 _INTERNAL = pb.Visibility.SCOPE_INTERNAL
 _ENDED = frozenset((pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED))

@@ -99,7 +99,8 @@ class WriteSet:
     """Everything that is committed together. One transaction; all or nothing.
 
     Lists of messages are upserts by their ids unless said otherwise. The room's own rows
-    (``room`` … ``changes``) all belong to ``room_id``.
+    (``room`` … ``changes``) all belong to ``room_id``. A sequence is replaced to add to it:
+    one is made per message, and most of them stay empty.
     """
 
     org: str
@@ -109,33 +110,39 @@ class WriteSet:
     """``room`` must not exist yet; otherwise ``StoreConflict('room')``."""
     timer_due: float | None = None
     """Wall time when the room's next timer is due; stored whenever ``room`` is set."""
-    events: list[pb.RoomEvent] = field(default_factory=list)
+    events: Sequence[pb.RoomEvent] = ()
     """New events. An index that is not the room's next one, or an id that is taken, is
     ``StoreConflict('event')``: a set behind a failed one leaves no hole."""
-    changed_events: list[pb.RoomEvent] = field(default_factory=list)
+    event_data: Sequence[bytes] = ()
+    """``events``, serialised; the store makes what is missing."""
+    changed_events: Sequence[pb.RoomEvent] = ()
     """Stored events with new values (edit, delete, status)."""
-    bindings: list[pb.Binding] = field(default_factory=list)
-    removed_bindings: list[str] = field(default_factory=list)
-    participants: list[pb.Participant] = field(default_factory=list)
-    tasks: list[pb.Task] = field(default_factory=list)
-    observations: list[pb.Observation] = field(default_factory=list)
-    deliveries: list[pb.Delivery] = field(default_factory=list)
+    bindings: Sequence[pb.Binding] = ()
+    removed_bindings: Sequence[str] = ()
+    participants: Sequence[pb.Participant] = ()
+    tasks: Sequence[pb.Task] = ()
+    observations: Sequence[pb.Observation] = ()
+    deliveries: Sequence[pb.Delivery] = ()
     """New or changed; ``(org, channel_id, result.provider_message_id)`` and each of
     ``result.part_message_ids`` are indexed when not empty."""
-    keys: list[KeyRecord] = field(default_factory=list)
+    keys: Sequence[KeyRecord] = ()
     """A live key that exists is ``StoreConflict('key')``."""
-    markers: list[pb.ReadMarker] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    markers: Sequence[pb.ReadMarker] = ()
+    changes: Sequence[Change] = ()
     """A sequence that is not the room's next one is ``StoreConflict('event')``."""
-    queued: list[QueuedText] = field(default_factory=list)
-    removed_queued: list[str] = field(default_factory=list)
+    queued: Sequence[QueuedText] = ()
+    removed_queued: Sequence[str] = ()
     delete_room: bool = False
     """Remove the room and everything in it."""
     # Organization-wide rows.
-    channels: list[pb.Channel] = field(default_factory=list)
-    removed_channels: list[str] = field(default_factory=list)
-    hooks: list[pb.Hook] = field(default_factory=list)
-    removed_hooks: list[str] = field(default_factory=list)
+    channels: Sequence[pb.Channel] = ()
+    removed_channels: Sequence[str] = ()
+    hooks: Sequence[pb.Hook] = ()
+    removed_hooks: Sequence[str] = ()
+
+
+Settled = Callable[[Exception | None], None]
+"""Is told what became of a write set; must not wait or raise."""
 
 
 class StoreConflict(Exception):
@@ -219,6 +226,11 @@ class Store(Protocol):
         Raises (through the future):
             StoreConflict: a row that had to be new exists.
             Unavailable: nothing was written.
+        """
+
+    def submit(self, writes: WriteSet, then: Settled) -> None:
+        """The same without a future: ``then`` is called on the event loop, in the order of
+        the calls, with None or the error.
         """
 
     async def load_room(self, org: str, room_id: str) -> RoomSnapshot | None:

@@ -204,7 +204,7 @@ class Proactive:
         queued = QueuedText(self._.ids.new(), request, self._.clock.now())
         async with locked(self._.directory, actor.org, actor.room_id) as owner:
             draft = Draft(owner, self._.clock)
-            draft.writes.queued.append(queued)
+            draft.writes.queued = (*draft.writes.queued, queued)
             await draft.commit()
             owner.queued.append(queued)
         self._start_flusher(owner)
@@ -263,7 +263,7 @@ class Proactive:
         ids = [queued.queued_id for queued in batch]
         admission = await self._say(actor, first.request, content, ids)
         if admission.outcome in (pb.OUTCOME_REFUSED, pb.OUTCOME_DUPLICATE):
-            await actor.submit(WriteSet(actor.org, actor.room_id, removed_queued=ids))
+            await actor.commit(WriteSet(actor.org, actor.room_id, removed_queued=ids))
         del actor.queued[: len(batch)]
 
 

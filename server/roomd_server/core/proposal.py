@@ -39,6 +39,11 @@ class Proposal:
     releases: Sequence[str] = ()
     """Ids of queued texts that this event says; they leave the queue with its commit."""
 
+    @property
+    def decided(self) -> bool:
+        """Whether the hooks are not asked any more."""
+        return bool(self.blocked_by) or self.verdict is not None
+
 
 @dataclass(slots=True)
 class Admission:
@@ -51,6 +56,8 @@ class Admission:
     deliveries: list[tuple[pb.Delivery, pb.RoomEvent]] = field(default_factory=list)
     resumed: bool = False
     """A PAUSED room became ACTIVE by it."""
+    event_data: bytes = b""
+    """The stored event, serialised."""
 
 
 class Pending(NamedTuple):

@@ -9,7 +9,8 @@ durable. An actor whose writes were refused is broken: it is loaded anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable
 from functools import partial
 
 from roomd import v1 as pb
@@ -21,21 +22,24 @@ from roomd_server.core.ports import (
     EventQuery,
     QueuedText,
     RoomSnapshot,
+    Settled,
     Store,
     WriteSet,
 )
 from roomd_server.core.realtime import Ephemerals
 from roomd_server.core.resilience import TokenBuckets
 from roomd_server.core.times import seconds_of, timestamp
-from roomd_server.core.waiting import outlast
+from roomd_server.core.waiting import FifoLock, conclude, outlast
 
 
 class RoomActor:
     """One live room. State is read freely and changed only by a committed ``Draft``."""
 
     __slots__ = (
-        "_last",
+        "_handed_in",
+        "_settled",
         "_submitted",
+        "_waiters",
         "bindings",
         "broken",
         "buckets",
@@ -72,9 +76,13 @@ class RoomActor:
         self.queued: list[QueuedText] = list(snapshot.queued)
         self.log = RoomLog(Position(head, snapshot.next_change), snapshot.recent_events)
         self._submitted = self.log.next
-        self._last: asyncio.Future[None] | None = None
+        self._handed_in = 0
+        """Write sets handed to the store, and how many of them it has settled."""
+        self._settled = 0
+        # bounded: by the calls that wait for the room
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self.ephemerals = Ephemerals(room.room_id, epoch)
-        self.lock = asyncio.Lock()
+        self.lock = FifoLock()
         self.pins = 0
         """Lanes, subscriptions and calls that need the actor to stay in memory."""
         self.generating = 0
@@ -95,53 +103,57 @@ class RoomActor:
         """The room's labels, for hook filters."""
         return dict(self.room.labels) if self.room.labels else _NO_LABELS
 
-    def submit(
-        self, writes: WriteSet, then: Callable[[BaseException | None], None] | None = None
-    ) -> asyncio.Future[None]:
+    def submit(self, writes: WriteSet, then: Settled) -> None:
         """Hand writes to the store; what they add to the log appears there once durable.
 
         Call it without awaiting between numbering and handing in: the order of calls is
         the order of the log. ``then`` is called after the log has grown, or with the error.
         """
-        done = self._last = self.store.commit(writes)
         head = self._submitted
         self._submitted = Position(
             head.index + len(writes.events), head.change + len(writes.changes)
         )
         self.pins += 1
-        done.add_done_callback(partial(self._committed, writes, then))
+        self._handed_in += 1
+        self.store.submit(writes, partial(self._committed, writes, then))
+
+    def commit(self, writes: WriteSet) -> asyncio.Future[None]:
+        """The same; the future is done after the log has grown, or has the error."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.submit(writes, partial(conclude, done))
         return done
 
-    def _committed(
-        self,
-        writes: WriteSet,
-        then: Callable[[BaseException | None], None] | None,
-        future: asyncio.Future[None],
-    ) -> None:
+    def _committed(self, writes: WriteSet, then: Settled, error: Exception | None) -> None:
         self.pins -= 1
-        error = asyncio.CancelledError() if future.cancelled() else future.exception()
-        if error is not None:
-            if _touches_state(writes):
-                # The memory is ahead of the store now. The store refuses whatever was
-                # handed in behind it, and the directory loads the room anew.
-                self.broken = True
-                self.log.ring()
-            if then is not None:
-                then(error)
-            return
-        # Changes of a set follow its events; see Draft.
-        for event in writes.events:
-            self.log.append_event(event)
-        for change in writes.changes:
-            self.log.append_change(change.item)
-        if then is not None:
-            then(None)
+        self._settled += 1
+        if error is None:
+            # Changes of a set follow its events; see Draft.
+            for event, data in zip(writes.events, writes.event_data, strict=True):
+                self.log.append_event(event, data)
+            for change in writes.changes:
+                self.log.append_change(change.item)
+        elif _touches_state(writes):
+            # The memory is ahead of the store now. The store refuses whatever was handed in
+            # behind it, and the directory loads the room anew.
+            self.broken = True
+            self.log.ring()
+        then(error)
+        if self._waiters:
+            self._release_waiters()
+
+    def _release_waiters(self) -> None:
+        while self._waiters and self._waiters[0][0] <= self._settled:
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def settled(self) -> None:
         """Wait until everything that was handed in is durable, or refused."""
-        last = self._last
-        if last is not None and not last.done():
-            await asyncio.wait((last,))
+        if self._settled == self._handed_in:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((self._handed_in, waiter))
+        await waiter
 
     @property
     def head(self) -> Position:
@@ -153,7 +165,7 @@ class RoomActor:
         sequence = self._submitted.change + len(writes.changes)
         after_index = self._submitted.index + len(writes.events) - 1
         for offset, item in enumerate(items):
-            writes.changes.append(Change(sequence + offset, after_index, item))
+            writes.changes = (*writes.changes, Change(sequence + offset, after_index, item))
 
     async def context(self, wanted: pb.ContextSelection) -> pb.RoomContext:
         """Tell a handler what it asked for (a ``ports.ContextBuilder``)."""
@@ -219,29 +231,29 @@ class Draft:
         room.event_count += 1
         if activity:
             room.last_activity_time.CopyFrom(self._time)
-        self.writes.events.append(event)
+        self.writes.events = (*self.writes.events, event)
         return event
 
     def change_event(
         self, event: pb.RoomEvent, changed_paths: list[str], delivery: pb.Delivery | None = None
     ) -> None:
         """Store an event's new values and tell subscribers."""
-        self.writes.changed_events.append(event)
+        self.writes.changed_events = (*self.writes.changed_events, event)
         self._items.append(event_changed(event, changed_paths, delivery))
 
     def put_binding(self, binding: pb.Binding, change: str) -> None:
         """Store a binding and tell subscribers why."""
-        self.writes.bindings.append(binding)
+        self.writes.bindings = (*self.writes.bindings, binding)
         self._tell(pb.StreamItem.RoomChanged(binding=binding, change=change))
 
     def remove_binding(self, binding: pb.Binding, change: str) -> None:
         """Remove a binding and tell subscribers why."""
-        self.writes.removed_bindings.append(binding.channel_id)
+        self.writes.removed_bindings = (*self.writes.removed_bindings, binding.channel_id)
         self._tell(pb.StreamItem.RoomChanged(binding=binding, change=change))
 
     def put_participant(self, participant: pb.Participant, change: str) -> None:
         """Store a participant and tell subscribers why."""
-        self.writes.participants.append(participant)
+        self.writes.participants = (*self.writes.participants, participant)
         self._tell(pb.StreamItem.RoomChanged(participant=participant, change=change))
 
     def tell_room(self, change: str) -> None:
@@ -251,27 +263,24 @@ class Draft:
     def _tell(self, changed: pb.StreamItem.RoomChanged) -> None:
         self._items.append(pb.StreamItem(room_changed=changed).SerializeToString())
 
-    def submit(
-        self, then: Callable[[BaseException | None], None] | None = None
-    ) -> asyncio.Future[None]:
+    def submit(self, then: Settled) -> None:
         """Hand everything in and make it the room's state at once, before it is durable:
         the next message need not wait for the disk to be numbered behind this one. When the
         store refuses it, the actor is ``broken`` and all that was handed in behind it fails.
 
         Args:
-            then: Called once it is durable and in the log, or with the error.
-
-        Raises (through the future):
-            Unavailable: nothing was written.
-            StoreConflict: a row that had to be new exists; nothing was written.
+            then: Called once it is durable and in the log, or with the error:
+                ``Unavailable`` or ``StoreConflict``; nothing was written.
         """
         actor, writes = self.actor, self.writes
+        # Once for all: the store, those who watch, and whoever sent it.
+        writes.event_data = [event.SerializeToString() for event in writes.events]
         writes.room = self._room
         if self._room is not None:
             writes.timer_due = timer_due(self._room)
         if self._items:
             actor.number_changes(writes, self._items)
-        done = actor.submit(writes, then)
+        actor.submit(writes, then)
         if self._room is not None:
             actor.room = self._room
         for binding in writes.bindings:
@@ -283,7 +292,6 @@ class Draft:
         for record in writes.keys:
             if record.scope.startswith("room:"):
                 actor.keys.add(record.key, record.fingerprint, record.value.decode())
-        return done
 
     async def commit(self) -> None:
         """Hand everything in and wait until it is durable, even when cancelled meanwhile.
@@ -292,7 +300,9 @@ class Draft:
             Unavailable: nothing was written.
             StoreConflict: a row that had to be new exists; nothing was written.
         """
-        await outlast(self.submit())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.submit(partial(conclude, done))
+        await outlast(done)
 
 
 def _touches_state(writes: WriteSet) -> bool:

@@ -261,7 +261,7 @@ class Timeline:
                 update_time=timestamp(self._clock.now()),
             )
             writes = WriteSet(actor.org, actor.room_id, markers=[marker])
-            await outlast(actor.submit(writes))
+            await outlast(actor.commit(writes))
         return await self._with_unread(actor, marker)
 
     async def list_read_markers(

@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
+
+
+def conclude(future: asyncio.Future[None], error: Exception | None) -> None:
+    """End a future that somebody may have given up."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
+class FifoLock(asyncio.Lock):
+    """A lock that also knows whether anybody is in line for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_line = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody holds it or waits: what does not await needs no lock then, and
+        overtakes nobody.
+        """
+        return not self._in_line and not self.locked()
+
+    async def acquire(self) -> Literal[True]:
+        """Take it, after all who came before."""
+        self._in_line += 1
+        try:
+            return await super().acquire()
+        finally:
+            self._in_line -= 1
 
 
 async def outlast(future: asyncio.Future[T]) -> T:

@@ -22,6 +22,7 @@ from roomd_server.core.ports import (
     KeyRecord,
     LogPage,
     RoomSnapshot,
+    Settled,
     WriteSet,
 )
 from roomd_server.stores import sqlite_directory as directory
@@ -73,6 +74,10 @@ class SqliteStore:
     def commit(self, writes: WriteSet) -> asyncio.Future[None]:
         """See ``ports.Store.commit``."""
         return self.writer.commit(writes)
+
+    def submit(self, writes: WriteSet, then: Settled) -> None:
+        """See ``ports.Store.submit``."""
+        self.writer.submit(writes, then)
 
     async def close(self) -> None:
         """Finish what was handed in, then let go of the file. Idempotent."""

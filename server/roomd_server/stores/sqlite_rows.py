@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -241,7 +241,7 @@ class Rows:
         if writes.room is not None:
             self._put_room(writes)
         if writes.events:
-            self._put(EVENT_NEW, (_event_row(org, room_id, event) for event in writes.events))
+            self._put(EVENT_NEW, _event_rows(writes))
         if writes.deliveries:
             self._put_deliveries(writes)
         if writes.keys:
@@ -379,7 +379,16 @@ def insert_rows(
     return written
 
 
-def _event_values(event: pb.RoomEvent) -> Row:
+def _event_rows(writes: WriteSet) -> list[Row]:
+    org, room_id = writes.org, writes.room_id
+    pairs = zip_longest(writes.events, writes.event_data)
+    return [
+        (org, room_id, event.index, event.event_id, *_event_values(event, data))
+        for event, data in pairs
+    ]
+
+
+def _event_values(event: pb.RoomEvent, data: bytes | None = None) -> Row:
     source = event.source
     return (
         event.type or pb.EVENT_TYPE_MESSAGE,
@@ -390,12 +399,8 @@ def _event_values(event: pb.RoomEvent) -> Row:
         source.participant_id,
         event.correlation_id,
         seconds_of(event.create_time),
-        event.SerializeToString(),
+        event.SerializeToString() if data is None else data,
     )
-
-
-def _event_row(org: str, room_id: str, event: pb.RoomEvent) -> Row:
-    return (org, room_id, event.index, event.event_id, *_event_values(event))
 
 
 def _in_room(writes: WriteSet, key: str, data: bytes) -> Row:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
-from roomd_server.core.ports import Clock, StoreConflict, WriteSet
+from roomd_server.core.ports import Clock, Settled, StoreConflict, WriteSet
 from roomd_server.stores.sqlite_rows import Heads, Rows
 from roomd_server.stores.sqlite_schema import SchemaTooNew, apply_migrations, file_uri
 
@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 MAX_TRANSACTION_SETS = 1024
 """Sets of one transaction: bounds how long the first one waits for the last."""
-BUSY_SECONDS = 0.004
 LINGER_SECONDS = 0.002
+"""How long writes wait for company while several callers write."""
 MAX_PENDING_SETS = 100_000
 """Sets that may wait; beyond it commits fail at once."""
 BUSY_TIMEOUT_MS = 5000
@@ -42,7 +42,7 @@ _READ_ONLY_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_RE
 
 class _Pending(NamedTuple):
     writes: WriteSet
-    done: asyncio.Future[None]
+    then: Settled
 
 
 class _Job(NamedTuple):
@@ -50,7 +50,7 @@ class _Job(NamedTuple):
     done: asyncio.Future[Any]
 
 
-_Settled = tuple["asyncio.Future[Any]", object, BaseException | None]
+_Done = tuple["asyncio.Future[Any]", object, BaseException | None]
 
 
 _FAULTS_OF_ONE_SET = (
@@ -114,7 +114,8 @@ class SqliteWriter:
         self._jobs: deque[_Job] = deque()  # bounded: by the readers' calls in flight
         self._in_flight = 0
         self._ringing = False
-        self._rung = 0.0
+        self._batch = 0
+        """Sets of the last transaction."""
         self._closing = False
         self._failing = False
         self._heads = Heads()
@@ -141,31 +142,36 @@ class SqliteWriter:
     def commit(self, writes: WriteSet) -> asyncio.Future[None]:
         """Take a set for the next transaction; see ``ports.Store.commit``."""
         done: asyncio.Future[None] = self._loop.create_future()
-        if self._closing:
-            done.set_exception(_closed())
-        elif len(self._commits) >= MAX_PENDING_SETS:
-            done.set_exception(
-                Unavailable(
-                    pb.ERROR_REASON_STORE_DOWN,
-                    "too many writes wait for the store; try again",
-                    retry_after=1.0,
-                )
-            )
-        else:
-            self._commits.append(_Pending(writes, done))
-            if not self._ringing:
-                # Not at once: everything that is handed in before the loop comes round
-                # shares the transaction, and the threads do not fight over the interpreter.
-                self._ringing = True
-                now = self._loop.time()
-                if now - self._rung < BUSY_SECONDS:
-                    # While writes are flowing a moment's wait fills the transaction: each
-                    # one costs a sync and a fight over the interpreter, however small it is.
-                    self._loop.call_later(LINGER_SECONDS, self._ring)
-                else:
-                    self._loop.call_soon(self._ring)
-                self._rung = now
+
+        def then(error: Exception | None) -> None:
+            if not done.done():
+                _conclude(done, None, error)
+
+        self.submit(writes, then)
         return done
+
+    def submit(self, writes: WriteSet, then: Settled) -> None:
+        """The same for a callback; see ``ports.Store.submit``."""
+        if self._closing:
+            self._loop.call_soon(then, _closed())
+        elif len(self._commits) >= MAX_PENDING_SETS:
+            self._loop.call_soon(then, _too_many())
+        else:
+            self._commits.append(_Pending(writes, then))
+            if not self._ringing:
+                self._ringing = True
+                self._ring_soon()
+
+    def _ring_soon(self) -> None:
+        # Not at once: everything that is handed in before the loop comes round shares the
+        # transaction, and the threads do not fight over the interpreter.
+        if self._batch > 1:
+            # Several callers are writing: a moment's wait fills the transaction, and each
+            # one costs a sync and a fight over the interpreter, however small it is. Who
+            # writes alone would only wait.
+            self._loop.call_later(LINGER_SECONDS, self._ring)
+        else:
+            self._loop.call_soon(self._ring)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Do something on the writer's connection between two commits, in a transaction.
@@ -208,13 +214,13 @@ class SqliteWriter:
         except (sqlite3.Error, SchemaTooNew) as error:
             log.error("cannot open the store: %s", error)  # noqa: TRY400 the words are enough
             known = store_error(error) if isinstance(error, sqlite3.Error) else error
-            self._settle([(self._opened, None, known), (self._ended, None, None)])
+            self._tell(_resolve, [(self._opened, None, known), (self._ended, None, None)])
             return
-        self._settle([(self._opened, None, None)])
+        self._tell(_resolve, [(self._opened, None, None)])
         while self._serve(conn):
             pass
         conn.close()
-        self._settle([(self._ended, None, None)])
+        self._tell(_resolve, [(self._ended, None, None)])
 
     def _serve(self, conn: sqlite3.Connection) -> bool:
         """Wait, then do everything that is due; False when closed and nothing is left."""
@@ -228,27 +234,28 @@ class SqliteWriter:
             ]
             jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
             self._in_flight = len(commits)
+            if commits:
+                self._batch = len(commits)
         if not commits and not jobs:
             return False
         if commits:
-            settled = self._commit(conn, commits)
+            outcomes = self._commit(conn, commits)
             self._in_flight = 0
-            self._settle(settled)
+            self._tell(_settle, commits, outcomes)
         if jobs:
-            self._settle([self._run(conn, job) for job in jobs])
+            self._tell(_resolve, [self._run(conn, job) for job in jobs])
         return True
 
-    def _commit(self, conn: sqlite3.Connection, batch: Sequence[_Pending]) -> list[_Settled]:
-        outcomes: Sequence[Exception | None]
+    def _commit(
+        self, conn: sqlite3.Connection, batch: Sequence[_Pending]
+    ) -> Sequence[Exception | None]:
         try:
             outcomes = self._write(conn, batch)
             self._failing = False
         except sqlite3.Error as error:
             self._failed(error)
             outcomes = [store_error(error) for _ in batch]
-        return [
-            (pending.done, None, outcome) for pending, outcome in zip(batch, outcomes, strict=True)
-        ]
+        return outcomes
 
     def _write(
         self, conn: sqlite3.Connection, batch: Sequence[_Pending]
@@ -328,7 +335,7 @@ class SqliteWriter:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
 
-    def _run(self, conn: sqlite3.Connection, job: _Job) -> _Settled:
+    def _run(self, conn: sqlite3.Connection, job: _Job) -> _Done:
         try:
             conn.execute("BEGIN")
             try:
@@ -349,27 +356,33 @@ class SqliteWriter:
             log.error("the store failed: %s", error)
         self._failing = True
 
-    def _settle(self, settled: list[_Settled]) -> None:
+    def _tell(self, callback: Callable[..., None], *results: Sequence[Any]) -> None:
         try:
-            self._loop.call_soon_threadsafe(_resolve, settled)
+            self._loop.call_soon_threadsafe(callback, *results)
         except RuntimeError:
             # The loop was closed without closing the store: nobody waits any more.
-            log.warning("the event loop is gone; %d results were dropped", len(settled))
+            log.warning("the event loop is gone; %d results were dropped", len(results[0]))
 
 
-def _taken(waiting: deque[T]) -> list[T]:
-    # One at a time: the loop appends without taking a lock.
-    return [waiting.popleft() for _ in range(min(len(waiting), MAX_TRANSACTION_SETS))]
+def _settle(batch: Sequence[_Pending], outcomes: Sequence[Exception | None]) -> None:
+    for pending, outcome in zip(batch, outcomes, strict=True):
+        try:
+            pending.then(outcome)
+        except Exception:  # boundary: the others of the transaction must hear of it too
+            log.exception("what follows a commit failed")
 
 
-def _resolve(settled: list[_Settled]) -> None:
-    for done, result, error in settled:
-        if done.done():
-            continue
-        if error is None:
-            done.set_result(result)
-        else:
-            done.set_exception(error)
+def _resolve(results: Sequence[_Done]) -> None:
+    for done, result, error in results:
+        if not done.done():
+            _conclude(done, result, error)
+
+
+def _conclude(done: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
 
 
 def _refusal(error: Exception) -> Exception:
@@ -377,6 +390,14 @@ def _refusal(error: Exception) -> Exception:
         return error
     log.error("a write set was refused", exc_info=error)
     return Unavailable(pb.ERROR_REASON_SERVER_FAULT, "the store cannot take this; the log says why")
+
+
+def _too_many() -> Unavailable:
+    return Unavailable(
+        pb.ERROR_REASON_STORE_DOWN,
+        "too many writes wait for the store; try again",
+        retry_after=1.0,
+    )
 
 
 def _closed() -> Unavailable:
