@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from roomd import v1 as pb
-from roomd_server.core.log import TAIL_ENTRIES, Position, RoomLog
+from roomd_server.core.log import TAIL_ENTRIES, WATCHED_TAIL_ENTRIES, Position, RoomLog
 
 
 def event(index: int) -> pb.RoomEvent:
@@ -67,6 +67,20 @@ def test_what_left_the_memory_is_the_stores() -> None:
     log = filled("e" * (TAIL_ENTRIES + 1))
     assert log.since(Position(0, 0), 10) is None
     assert len(log.since(Position(1, 0), 1000) or []) == TAIL_ENTRIES
+
+
+def test_a_burst_does_not_send_those_who_watch_to_the_store() -> None:
+    """Or a hundred readers would each read it from the disk."""
+    log = RoomLog(Position(0, 0), [])
+    log.watch(bell := lambda: None)
+    for index in range(WATCHED_TAIL_ENTRIES + 1):
+        append(log, index)
+    assert log.since(Position(0, 0), 10) is None
+    assert len(log.since(Position(1, 0), 9999) or []) == WATCHED_TAIL_ENTRIES
+    log.unwatch(bell)
+    last = Position(WATCHED_TAIL_ENTRIES + 1 - TAIL_ENTRIES, 0)
+    assert len(log.since(last, 9999) or []) == TAIL_ENTRIES
+    assert log.since(Position(last.index - 1, 0), 9999) is None, "memory is given back"
 
 
 def test_recent_events_come_from_the_tail_and_from_before_it() -> None:

@@ -16,6 +16,8 @@ from roomd_server.core.frames import field_tag, framed
 
 TAIL_ENTRIES = 64
 """Entries kept in memory per live room."""
+WATCHED_TAIL_ENTRIES = 1024
+"""Entries kept while somebody watches: one burst must not send all readers to the store."""
 
 PREVIOUS = "_previous"
 """Metadata key of what an edited event said before; for the audit, never shown."""
@@ -49,7 +51,7 @@ class RoomLog:
         """Position after the newest entry."""
         self._older = older
         """The newest events before ``start``, ascending: what handlers see as history."""
-        self._tail: deque[LogEntry] = deque(maxlen=TAIL_ENTRIES)
+        self._tail: deque[LogEntry] = deque()  # bounded: WATCHED_TAIL_ENTRIES
         self._bells: list[Callable[[], None]] = []
 
     def append_event(self, event: pb.RoomEvent, data: bytes) -> None:
@@ -62,7 +64,10 @@ class RoomLog:
         self._append(LogEntry(item, Position(self.next.index, self.next.change + 1), 0))
 
     def _append(self, entry: LogEntry) -> None:
-        self._tail.append(entry)
+        tail = self._tail
+        tail.append(entry)
+        if len(tail) > TAIL_ENTRIES and (not self._bells or len(tail) > WATCHED_TAIL_ENTRIES):
+            tail.popleft()
         self.next = entry.after
         self.ring()
 
@@ -78,6 +83,8 @@ class RoomLog:
     def unwatch(self, bell: Callable[[], None]) -> None:
         """Call it no more."""
         self._bells.remove(bell)
+        while not self._bells and len(self._tail) > TAIL_ENTRIES:
+            self._tail.popleft()
 
     @property
     def watched(self) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from roomd import v1 as pb
@@ -29,12 +28,8 @@ from roomd_server.core.lifecycle import RESUME, resume_on_activity
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Arrival, Notifier
 from roomd_server.core.options import EngineOptions
-from roomd_server.core.permissions import (
-    can_hear,
-    can_write,
-    participant_refusal,
-    targets,
-)
+from roomd_server.core.permissions import can_write, participant_refusal
+from roomd_server.core.planning import DeliveryPlanner
 from roomd_server.core.ports import (
     Clock,
     Hooks,
@@ -48,7 +43,6 @@ from roomd_server.core.proposal import Admission, Pending, Proposal, event_call
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
-from roomd_server.core.times import timestamp
 from roomd_server.core.waiting import conclude
 
 
@@ -76,6 +70,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._ = parts
+        self._planner = DeliveryPlanner(parts.channels)
 
     async def enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
         """Take the room's lock and admit the proposal; on return it is durable.
@@ -340,7 +335,7 @@ class Pipeline:
             draft.writes.keys = (*draft.writes.keys, record)
         if not event.blocked_by:
             admission.resumed = resume_on_activity(draft)
-            self._plan(actor, draft, event, proposal.only_targets, admission)
+            admission.deliveries += self._planner.plan(draft, event, proposal.only_targets)
         if proposal.releases:
             draft.writes.removed_queued = (*draft.writes.removed_queued, *proposal.releases)
         tasks, observations = list(proposal.tasks), list(proposal.observations)
@@ -350,7 +345,9 @@ class Pipeline:
             for injected in verdict.injected:
                 extra = self._injected(actor, event, injected)
                 draft.add_event(extra)
-                self._plan(actor, draft, extra, injected.target_channel_ids, admission)
+                admission.deliveries += self._planner.plan(
+                    draft, extra, injected.target_channel_ids
+                )
         if tasks or observations:
             self._.notes.keep(draft, tasks, observations, event)
 
@@ -373,51 +370,6 @@ class Pipeline:
             event.source.channel_type = pb.CHANNEL_TYPE_SYSTEM
         event.source.direction = pb.DIRECTION_OUTBOUND
         return event
-
-    def _plan(
-        self,
-        actor: RoomActor,
-        draft: Draft,
-        event: pb.RoomEvent,
-        only: Sequence[str] | None,
-        admission: Admission,
-    ) -> None:
-        """Add a delivery row for every target."""
-        bindings = actor.bindings
-        if draft.writes.bindings:
-            bindings = bindings | {row.channel_id: row for row in draft.writes.bindings}
-        if not bindings:
-            return
-        channels = self._.channels
-        org = actor.org
-        if only is not None:
-            chosen = [bindings[name] for name in only if name in bindings]
-            chosen = [binding for binding in chosen if can_hear(binding)]
-        else:
-            chosen = targets(
-                event,
-                bindings.get(event.source.channel_id),
-                bindings.values(),
-                actor.round_robin,
-                echoes=partial(channels.echoes, org, event),
-                caps=partial(channels.capabilities, org),
-            )
-            actor.round_robin += 1
-        for binding in chosen:
-            deadline = channels.delivery_deadline_seconds(org, binding.channel_id)
-            delivery = pb.Delivery(
-                delivery_id=f"{event.event_id}:{binding.channel_id}",
-                room_id=actor.room_id,
-                channel_id=binding.channel_id,
-                event_id=event.event_id,
-                event_index=event.index,
-                result=pb.DeliveryResult(state=pb.DELIVERY_STATE_PENDING),
-                create_time=event.create_time,
-                update_time=event.create_time,
-                deadline_time=timestamp(draft.now + deadline),
-            )
-            draft.writes.deliveries = (*draft.writes.deliveries, delivery)
-            admission.deliveries.append((delivery, event))
 
     def _sender_of(self, draft: Draft, proposal: Proposal) -> Arrival | None:
         """Make the sender of an inbound message a participant; who arrived, if anybody."""
