@@ -27,8 +27,13 @@ T = TypeVar("T")
 
 MAX_TRANSACTION_SETS = 1024
 """Sets of one transaction: bounds how long the first one waits for the last."""
-LINGER_SECONDS = 0.002
+LINGER_SECONDS = 0.001
 """How long writes wait for company while several callers write."""
+CROWD_SETS = 4
+"""Sets of a transaction that tell of a crowd."""
+CROWD_LINGER_SECONDS = 0.010
+"""How long writes wait in a crowd: transactions of 20 sets cost half as much per set as those
+of 5, and what a crowd waits for is the processor."""
 MAX_PENDING_SETS = 100_000
 """Sets that may wait; beyond it commits fail at once."""
 BUSY_TIMEOUT_MS = 5000
@@ -114,6 +119,8 @@ class SqliteWriter:
         self._jobs: deque[_Job] = deque()  # bounded: by the readers' calls in flight
         self._in_flight = 0
         self._ringing = False
+        """The bell will ring in a moment."""
+        self._rung = False
         self._batch = 0
         """Sets of the last transaction."""
         self._closing = False
@@ -169,7 +176,8 @@ class SqliteWriter:
             # Several callers are writing: a moment's wait fills the transaction, and each
             # one costs a sync and a fight over the interpreter, however small it is. Who
             # writes alone would only wait.
-            self._loop.call_later(LINGER_SECONDS, self._ring)
+            crowded = self._batch >= CROWD_SETS
+            self._loop.call_later(CROWD_LINGER_SECONDS if crowded else LINGER_SECONDS, self._ring)
         else:
             self._loop.call_soon(self._ring)
 
@@ -203,6 +211,7 @@ class SqliteWriter:
     def _ring(self) -> None:
         self._ringing = False
         with self._wake:
+            self._rung = True
             self._wake.notify()
 
     # ------------------------------------------------------------ on the writer's thread
@@ -225,7 +234,9 @@ class SqliteWriter:
     def _serve(self, conn: sqlite3.Connection) -> bool:
         """Wait, then do everything that is due; False when closed and nothing is left."""
         with self._wake:
-            while not (self._commits or self._jobs or self._closing):
+            # Not merely while there is nothing: what came since the last transaction may
+            # wait for company.
+            while not self._rung:
                 self._wake.wait()
             # Deques, because the loop appends without taking the lock.
             commits = [
@@ -233,11 +244,12 @@ class SqliteWriter:
                 for _ in range(min(len(self._commits), MAX_TRANSACTION_SETS))
             ]
             jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+            self._rung = bool(self._commits) or self._closing
             self._in_flight = len(commits)
             if commits:
                 self._batch = len(commits)
         if not commits and not jobs:
-            return False
+            return not self._closing
         if commits:
             outcomes = self._commit(conn, commits)
             self._in_flight = 0
