@@ -196,7 +196,13 @@ class Worker:
         self.reader = asyncio.create_task(self._read())
 
     async def send(self, **frame: Any) -> None:
-        await self.link.write(pb.ConnectRequest(**frame))
+        try:
+            await self.link.write(pb.ConnectRequest(**frame))
+        except aio.AioRpcError:
+            # The server may end the call over a message that is still being written: then
+            # the end says why, see ``ended``.
+            if not self.link.done():
+                raise
 
     async def hello(self, **fields: Any) -> pb.Welcome:
         await self.send(hello=pb.Hello(**({"protocol_revision": 1, "worker_id": "w"} | fields)))

@@ -177,6 +177,23 @@ async def test_the_others_linger_for_company_and_leave_together():
     assert 1.99 < left.seconds + left.nanos / 1e9 <= 2.0
 
 
+async def test_a_crowd_waits_for_a_fuller_write():
+    bench = Bench(linger_seconds=0.001, crowd_linger_seconds=0.006, crowd_invocations=8)
+    seat = bench.seat("a")
+    for _ in range(8):
+        bench.offer()
+    await sent(seat)
+    for _ in range(3):
+        bench.offer()
+    waiting = asyncio.create_task(seat.outbox.next())
+    await asyncio.sleep(0)
+    bench.clock.move(0.001)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    bench.clock.move(0.005)
+    assert len((await waiting).invocations.invocations) == 3
+
+
 async def test_control_frames_leave_behind_the_work_that_was_offered_before_them():
     bench = Bench()
     seat = bench.seat("a")

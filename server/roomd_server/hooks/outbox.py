@@ -77,7 +77,10 @@ class Outbox:
         if len(self._held) <= 1:
             self._flush()
         elif self._linger is None and not self._ready:
-            self._linger = self._clock.call_later(self._options.linger_seconds, self._flush)
+            options = self._options
+            crowded = len(self._held) >= options.crowd_invocations
+            seconds = options.crowd_linger_seconds if crowded else options.linger_seconds
+            self._linger = self._clock.call_later(seconds, self._flush)
 
     def withdraw(self, invocation_id: str) -> bool:
         """Take work back; False when it has left already."""
