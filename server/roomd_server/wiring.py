@@ -116,6 +116,7 @@ class Server:
                 chain_budget_seconds=settings.hook_budget_seconds,
                 node_id=node_id,
                 server_version=__version__,
+                in_flight=lambda: self._engine.pipeline.in_flight,
             ),
             check=check,
         )

@@ -178,10 +178,9 @@ async def test_the_others_linger_for_company_and_leave_together():
 
 
 async def test_a_crowd_waits_for_a_fuller_write():
-    bench = Bench(linger_seconds=0.001, crowd_linger_seconds=0.006, crowd_invocations=8)
+    bench = Bench(linger_seconds=0.001, crowd_linger_seconds=0.006, in_flight=lambda: 16)
     seat = bench.seat("a")
-    for _ in range(8):
-        bench.offer()
+    bench.offer()
     await sent(seat)
     for _ in range(3):
         bench.offer()

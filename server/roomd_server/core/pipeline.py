@@ -71,6 +71,8 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._ = parts
         self._planner = DeliveryPlanner(parts.channels)
+        self.in_flight = 0
+        """Messages between entering and being durable."""
 
     async def enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
         """Take the room's lock and admit the proposal; on return it is durable.
@@ -81,10 +83,20 @@ class Pipeline:
             NotFound: the room was deleted meanwhile.
             AlreadyExists: KEY_REUSED.
         """
-        if self._waits_for_nothing(actor, proposal):
-            pending = self._admit_now(actor, proposal)
+        self.in_flight += 1
+        try:
+            return await self._enter(actor, proposal)
+        finally:
+            self.in_flight -= 1
+
+    async def _enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
+        if not self._waits_for_hooks_at_most(actor, proposal):
+            pending = await self._hold_in_time(actor, proposal)
+        elif self._asks_hooks(actor, proposal):
+            # No timer: the chain has a budget of its own.
+            pending = await self._hold(actor, proposal)
         else:
-            pending = await self._admit_in_time(actor, proposal)
+            pending = self._admit_now(actor, proposal)
         if proposal.placed is not None:
             proposal.placed()
         if pending.durable is None:
@@ -97,14 +109,16 @@ class Pipeline:
             return await self._conflict(pending.actor, proposal, conflict)
         return pending.admission
 
-    def _waits_for_nothing(self, actor: RoomActor, proposal: Proposal) -> bool:
-        """Whether nothing would be waited for under the lock, nor for the lock."""
+    def _asks_hooks(self, actor: RoomActor, proposal: Proposal) -> bool:
+        return not proposal.decided and self._.hooks.wants(actor.org, _DECIDED_BY, actor.room_id)
+
+    def _waits_for_hooks_at_most(self, actor: RoomActor, proposal: Proposal) -> bool:
+        """Whether neither the lock nor the store would be waited for."""
         event = proposal.event
         return (
             actor.lock.free
             and not actor.broken
             and not actor.deleted
-            and (proposal.decided or not self._.hooks.wants(actor.org, _DECIDED_BY, actor.room_id))
             and not (event.idempotency_key and actor.keys.maybe_stored(event.idempotency_key))
             and event.content.WhichOneof("kind") not in _CHANGES_ANOTHER
         )
@@ -118,7 +132,7 @@ class Pipeline:
             return Pending(actor, self._refuse(actor, proposal.event, refusal))
         return self._hand_in(draft, proposal, proposal.verdict, None)
 
-    async def _admit_in_time(self, actor: RoomActor, proposal: Proposal) -> Pending:
+    async def _hold_in_time(self, actor: RoomActor, proposal: Proposal) -> Pending:
         parts = self._
         try:
             async with asyncio.timeout(parts.options.process_timeout_seconds):
@@ -281,10 +295,8 @@ class Pipeline:
 
     async def _decide(self, actor: RoomActor, proposal: Proposal) -> Verdict | None:
         """Run BEFORE_BROADCAST; None when nobody wants it."""
-        if proposal.decided:
+        if not self._asks_hooks(actor, proposal):
             return proposal.verdict
-        if not self._.hooks.wants(actor.org, _DECIDED_BY, actor.room_id):
-            return None
         return await self._.hooks.decide(event_call(actor, _DECIDED_BY, proposal.event))
 
     def _judge(

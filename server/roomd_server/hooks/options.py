@@ -23,10 +23,13 @@ class HookOptions:
     linger_seconds: float = 0.001
     """How long an invocation waits for company, when others are outstanding in its session.
     Measured: without it batches stay small at 64 in flight."""
-    crowd_invocations: int = 8
-    """From this many outstanding on the wait is the longer one: a write to a worker and its
-    answer cost as much as five invocations, and what a crowd waits for is the processor."""
     crowd_linger_seconds: float = 0.006
+    """The same in a crowd: a write to a worker and its answer cost as much as five
+    invocations, and what a crowd waits for is the processor."""
+    crowd: int = 16
+    """Messages in flight that are a crowd."""
+    in_flight: Callable[[], int] = int
+    """Messages in flight now."""
     hello_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 20.0
     silence_seconds: float = 60.0

@@ -78,7 +78,7 @@ class Outbox:
             self._flush()
         elif self._linger is None and not self._ready:
             options = self._options
-            crowded = len(self._held) >= options.crowd_invocations
+            crowded = options.in_flight() >= options.crowd
             seconds = options.crowd_linger_seconds if crowded else options.linger_seconds
             self._linger = self._clock.call_later(seconds, self._flush)
 
