@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from roomd import v1 as pb
 from roomd_server.core.options import EngineOptions
@@ -48,6 +48,15 @@ class Settings(BaseModel):
     )
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("text", pattern="text|json", description="text or json")
+
+    @field_validator("hook_budget_seconds")
+    @classmethod
+    def _is_below_the_process_timeout(cls, budget: float, info: ValidationInfo) -> float:
+        # The chain's budget is the only limit while a message waits for hooks alone.
+        limit = info.data.get("process_timeout_seconds")
+        if limit is not None and budget >= limit:
+            raise ValueError(f"must be below the process timeout of {limit:g} s")
+        return budget
 
     def engine_options(self) -> EngineOptions:
         """The engine's part."""
