@@ -36,7 +36,11 @@ class Settings(BaseModel):
         30.0, gt=0, le=300, description="for routing, hooks and gates of one message"
     )
     hook_budget_seconds: float = Field(
-        5.0, gt=0, le=60, description="for all hooks of one message together"
+        5.0,
+        gt=0,
+        le=60,
+        validate_default=True,
+        description="for all hooks of one message together",
     )
     inbound_per_second: float | None = Field(
         None, gt=0, description="messages per second and channel that are let in"
