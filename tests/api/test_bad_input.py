@@ -304,11 +304,6 @@ async def test_a_wrong_state_is_said(world: tuple[Caller, Path]) -> None:
         ("RoomService/PauseRoom", pb.PauseRoomRequest(room_id="r"), "WRONG_STATE"),
         ("RoomService/ResumeRoom", pb.ResumeRoomRequest(room_id="r"), "WRONG_STATE"),
         (
-            "EventService/Deliver",
-            pb.DeliverRequest(room_id="r", content=pb.Content(text=pb.TextContent(body="x"))),
-            "ROOM_CLOSED",
-        ),
-        (
             "ChannelService/UnregisterChannel",
             pb.UnregisterChannelRequest(channel_id="c"),
             "CHANNEL_IN_USE",

@@ -19,7 +19,11 @@ from roomd import (
     TextContent,
     WebSocketChannel,
 )
-from roomd.exceptions import ChannelAlreadyRegisteredError, ChannelNotRegisteredError
+from roomd.exceptions import (
+    ChannelAlreadyRegisteredError,
+    ChannelNotRegisteredError,
+    RoomClosedError,
+)
 
 ADDRESS = "127.0.0.1:1"
 
@@ -113,6 +117,17 @@ def test_a_channel_id_is_taken_once() -> None:
 async def test_only_registered_websocket_channels_take_connections(kit: RoomKit) -> None:
     with pytest.raises(ChannelNotRegisteredError, match="nowhere"):
         await kit.connect_websocket("nowhere", "conn", lambda _conn, _event: None)
+
+
+async def test_nothing_can_be_said_in_a_closed_room(kit: RoomKit) -> None:
+    kit.register_channel(WebSocketChannel("ws"))
+    await kit.create_room(room_id="r")
+    await kit.attach_channel("r", "ws")
+    await kit.close_room("r")
+    with pytest.raises(RoomClosedError):
+        await kit.send_event("r", "ws", TextContent(body="hi"))
+    with pytest.raises(RoomClosedError):
+        await kit.deliver("r", "hi")
 
 
 async def test_an_unknown_strategy_and_presence_are_refused(kit: RoomKit) -> None:

@@ -120,9 +120,7 @@ class EventCalls:
         response = await self._session.call(
             "EventService/SendEvent", request, pb.SendEventResponse, timeout=_seconds(wait)
         )
-        if response.outcome == pb.OUTCOME_REFUSED:
-            kind = RoomClosedError if response.reason == "room_closed" else RoomKitError
-            raise kind(f"refused: {response.reason}", reason=response.reason)
+        _check_refused(response)
         return event_from_pb(response.event)
 
     async def deliver(
@@ -137,6 +135,7 @@ class EventCalls:
 
         Raises:
             ValueError: no such strategy.
+            RoomClosedError: the room is closed.
         """
         if strategy not in STRATEGIES:
             raise ValueError(f"strategy is immediate, wait_for_idle or queued, not {strategy!r}")
@@ -150,6 +149,7 @@ class EventCalls:
         if metadata:
             request.metadata.CopyFrom(struct(metadata))
         response = await self._session.call("EventService/Deliver", request, pb.DeliverResponse)
+        _check_refused(response)
         return event_from_pb(response.event) if response.HasField("event") else None
 
     async def report_status(self, status: DeliveryStatus) -> None:
@@ -175,6 +175,18 @@ class EventCalls:
         await self._session.call(
             "EventService/ReportDeliveryStatus", request, pb.ReportDeliveryStatusResponse
         )
+
+
+def _check_refused(response: pb.SendEventResponse | pb.DeliverResponse) -> None:
+    """Raise when the room did not take the message.
+
+    Raises:
+        RoomClosedError: the room is closed.
+        RoomKitError: it was refused for another reason.
+    """
+    if response.outcome == pb.OUTCOME_REFUSED:
+        kind = RoomClosedError if response.reason == "room_closed" else RoomKitError
+        raise kind(f"refused: {response.reason}", reason=response.reason)
 
 
 def _wait(wait: str) -> pb.Wait:

@@ -210,8 +210,9 @@ class Engine:
         self.bus.emit(hook.organization_id, kind, room_id, hook=hook.name, detail=detail)
 
     def gauges(self) -> dict[str, float]:
-        """What is in memory now."""
+        """What is in memory now, and what was counted since the start."""
         return {
+            "refused_events": float(self.pipeline.refused_count),
             "live_rooms": float(self.directory.live_count),
             "lane_backlog": float(self.lanes.backlog),
         }

@@ -73,6 +73,8 @@ class Pipeline:
         self._planner = DeliveryPlanner(parts.channels)
         self.in_flight = 0
         """Messages between entering and being durable."""
+        self.refused_count = 0
+        """Messages refused since the start."""
 
     async def enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
         """Take the room's lock and admit the proposal; on return it is durable.
@@ -129,7 +131,7 @@ class Pipeline:
         draft.stamp(proposal.event)
         refusal = self._refusal(actor, draft, proposal)
         if refusal:
-            return Pending(actor, self._refuse(actor, proposal.event, refusal))
+            return Pending(actor, self.refuse(actor, proposal.event.source.channel_id, refusal))
         return self._hand_in(draft, proposal, proposal.verdict, None)
 
     async def _hold_in_time(self, actor: RoomActor, proposal: Proposal) -> Pending:
@@ -172,7 +174,7 @@ class Pipeline:
             await actor.settled()  # the target may be on its way
             target, refusal = await self._.editing.authorise(actor, event)
         if refusal:
-            return Pending(actor, self._refuse(actor, event, refusal))
+            return Pending(actor, self.refuse(actor, event.source.channel_id, refusal))
         return self._hand_in(draft, proposal, await self._decide(actor, proposal), target)
 
     def _hand_in(
@@ -281,13 +283,11 @@ class Pipeline:
             return "channel_detached"
         return ""
 
-    def _refuse(self, actor: RoomActor, event: pb.RoomEvent, reason: str) -> Admission:
+    def refuse(self, actor: RoomActor, channel_id: str, reason: str) -> Admission:
+        """Turn a message away: counted and told, but nothing of it is stored."""
+        self.refused_count += 1
         self._.bus.emit(
-            actor.org,
-            "room_refused_event",
-            actor.room_id,
-            channel_id=event.source.channel_id,
-            reason=reason,
+            actor.org, "room_refused_event", actor.room_id, channel_id=channel_id, reason=reason
         )
         return Admission(pb.OUTCOME_REFUSED, reason=reason)
 

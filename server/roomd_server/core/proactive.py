@@ -64,14 +64,12 @@ class Proactive:
 
         Raises:
             NotFound: ROOM_NOT_FOUND, BINDING_NOT_FOUND.
-            FailedPrecondition: ROOM_CLOSED.
             AlreadyExists: KEY_REUSED.
         """
         actor = await self._.directory.get(caller.org, request.room_id)
         if actor.room.status in (pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED):
-            raise errors.FailedPrecondition(
-                pb.ERROR_REASON_ROOM_CLOSED, f"room {request.room_id!r} is closed"
-            )
+            refused = self._.pipeline.refuse(actor, request.channel_id, "room_closed")
+            return pb.DeliverResponse(outcome=refused.outcome, reason=refused.reason)
         target = self._target(actor, request.channel_id)
         if request.idempotency_key:
             known = await self._known(actor, request)
