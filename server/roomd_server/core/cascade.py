@@ -18,8 +18,8 @@ class Cascade:
         self._ended: asyncio.Future[None] | None = None
         self.answers = 0
         """Answers that entered a room; bounded by the engine."""
-        self.deliveries: list[pb.Delivery] | None = None
-        """Outcomes of the deliveries of the first event, when somebody wants them."""
+        self.deliveries: dict[str, pb.Delivery] | None = None
+        """How the deliveries went so far, by their ids, when somebody wants to know."""
 
     def begin(self) -> None:
         """One more piece of work."""
@@ -30,6 +30,11 @@ class Cascade:
         self._open -= 1
         if not self._open and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
+
+    def report(self, delivery: pb.Delivery) -> None:
+        """Note how a delivery went; a later report takes the place of an earlier one."""
+        if self.deliveries is not None:
+            self.deliveries[delivery.delivery_id] = delivery
 
     def follow(self, future: asyncio.Future[object]) -> None:
         """Count a future as a piece of work."""

@@ -80,7 +80,7 @@ class Inbound:
         self._limit(caller.org, channel)
         cascade = Cascade()
         if request.wait == pb.WAIT_DELIVERED:
-            cascade.deliveries = []
+            cascade.deliveries = {}
         try:
             async with asyncio.timeout(self._.options.process_timeout_seconds):
                 actor = await self._route(caller, channel, request)
@@ -111,7 +111,7 @@ class Inbound:
             blocked_by=admission.blocked_by,
             reason=admission.reason,
             room_id=actor.room_id,
-            deliveries=cascade.deliveries,
+            deliveries=(cascade.deliveries or {}).values(),
         )
 
     async def send_event(
@@ -135,7 +135,7 @@ class Inbound:
             event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
         cascade = Cascade()
         if request.wait == pb.WAIT_DELIVERED:
-            cascade.deliveries = []
+            cascade.deliveries = {}
         proposal = Proposal(event, cascade)
         if event.idempotency_key:
             proposal.fingerprint = body_fingerprint(
@@ -153,7 +153,7 @@ class Inbound:
             event=admission.event,
             blocked_by=admission.blocked_by,
             reason=admission.reason,
-            deliveries=cascade.deliveries,
+            deliveries=(cascade.deliveries or {}).values(),
         )
 
     # -------------------------------------------------------------- checks

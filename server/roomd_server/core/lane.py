@@ -279,6 +279,7 @@ class Lanes:
                 if not settled:
                     # Whoever waits for the cascade waits for first attempts, not for retries.
                     settled = True
+                    job.cascade.report(delivery)
                     job.cascade.end()
                 await self._pause(lane, min(delay, left))
             await self._.outcomes.record(actor, delivery, result, job.cascade, attempts)

@@ -104,8 +104,7 @@ class Outcomes:
         row.attempts = attempts or row.attempts
         row.ClearField("next_attempt_time")
         row.update_time.CopyFrom(timestamp(self._clock.now()))
-        if cascade.deliveries is not None:
-            cascade.deliveries.append(row)
+        cascade.report(row)
         if row.result.state in GIVEN_UP and not actor.deleted:
             async with locked(self._directory, actor.org, actor.room_id) as owner:
                 await self._store_row(owner, row)
