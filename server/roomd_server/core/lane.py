@@ -262,6 +262,9 @@ class Lanes:
         settled = False
         try:
             while True:
+                if seconds_of(delivery.deadline_time) <= self._.clock.now():
+                    result = _expired(delivery)
+                    break
                 result = (await self._attempt(lane, job, event)).result
                 attempts += 1
                 if result.error_code not in UNSERVED:
@@ -347,6 +350,15 @@ class Lanes:
                 TokenBuckets(binding.rate_limit, now),
             )
         return max(wait, known[1].take(now))
+
+
+def _expired(delivery: pb.Delivery) -> pb.DeliveryResult:
+    """What is said of a delivery that comes too late: why its last attempt failed, if any."""
+    result = failed("expired", "its deadline passed before it could be sent")
+    if delivery.result.error_code:
+        result.CopyFrom(delivery.result)
+    result.state = pb.DELIVERY_STATE_EXPIRED
+    return result
 
 
 def failed(code: str, message: str, *, retryable: bool = False) -> pb.DeliveryResult:
