@@ -29,7 +29,7 @@ from roomd_server.wiring import Server
 
 ORG = "default"
 SMS_NUMBER = {"phone_number": "+15550100"}
-DRAIN_SECONDS = 0.02
+DRAIN_SECONDS = 0.0
 SHORT_SECONDS = 1.0
 PATHS = {
     method.request_type.DESCRIPTOR.full_name: path
