@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rooms_kit import House, house, text_content, timers, until
@@ -262,30 +263,20 @@ async def test_s1_hooks_of_a_transition_run_after_its_commit(
     """
     await bring(h, start)
     watcher = await h.observe(*TRIGGERS)
-    written = asyncio.Event()
     store = h.engine.store
-    commit = store.commit
-
-    def slowly(writes: object) -> asyncio.Future[None]:
-        done = asyncio.get_running_loop().create_future()
-        waiting = asyncio.ensure_future(written.wait())
-        waiting.add_done_callback(
-            lambda _: commit(writes).add_done_callback(lambda _: done.set_result(None))
-        )
-        handed_in.append(writes)
-        return done
-
-    handed_in: list[object] = []
-    store.commit = slowly
+    submit = store.submit
+    held: list[tuple[Any, Any]] = []
+    store.submit = lambda writes, then: held.append((writes, then))
     moving = asyncio.ensure_future(h.do(step))
-    await until(lambda: handed_in)
-    store.commit = commit
+    await until(lambda: held)
     for _ in range(5):
         await h.do(pb.GetServerInfoRequest())  # to the server and back, so that it had time
     assert not watcher.invocations
     assert not h.told(code)
     assert not moving.done()
-    written.set()
+    store.submit = submit
+    for writes, then in held:
+        submit(writes, then)
     await moving
     await watcher.asked()
     assert hooked(watcher.invocations) == [code]
