@@ -62,7 +62,8 @@ class Transports:
                 return Attempt(
                     failed("no_recipient", f"the binding's metadata has no {key}; set it")
                 )
-        parts = await self._parts(actor, channel, binding, event)
+        capabilities = self._channels.capabilities(actor.org, binding)
+        parts = await self._parts(actor, channel, binding, event, capabilities)
         if not parts:
             return Attempt(
                 failed("transcoding_failed", "the channel can show nothing of this content")
@@ -74,7 +75,7 @@ class Transports:
                 actor.org,
                 channel,
                 binding,
-                _with_content(event, parts[number - 1]),
+                _as_shown(event, parts[number - 1], capabilities),
                 job.delivery.delivery_id,
                 recipient,
                 number,
@@ -91,9 +92,13 @@ class Transports:
         return _summed(result, lane.progress, len(parts))
 
     async def _parts(
-        self, actor: RoomActor, channel: pb.Channel, binding: pb.Binding, event: pb.RoomEvent
+        self,
+        actor: RoomActor,
+        channel: pb.Channel,
+        binding: pb.Binding,
+        event: pb.RoomEvent,
+        capabilities: pb.Capabilities,
     ) -> list[pb.Content]:
-        capabilities = self._channels.capabilities(actor.org, binding)
         source = actor.bindings.get(event.source.channel_id)
         replaced = await self._extensions.transcode(
             actor.org, channel, event.content, source, binding
@@ -114,12 +119,18 @@ class Transports:
             )
 
 
-def _with_content(event: pb.RoomEvent, content: pb.Content) -> pb.RoomEvent:
-    if content is event.content:
+def _as_shown(
+    event: pb.RoomEvent, content: pb.Content, capabilities: pb.Capabilities
+) -> pb.RoomEvent:
+    """The event with its content made fit, and in a thread only where there are threads."""
+    threaded = capabilities.supports_threading or not event.parent_event_id
+    if content is event.content and threaded:
         return event
     copy = pb.RoomEvent()
     copy.CopyFrom(event)
     copy.content.CopyFrom(content)
+    if not threaded:
+        copy.ClearField("parent_event_id")
     return copy
 
 
