@@ -6,6 +6,7 @@ import pytest
 
 from roomd import v1 as pb
 from roomd_server.core import permissions
+from roomd_server.core.capabilities import SHOWN_WITH
 
 Scope = pb.Visibility
 TRANSPORT, INTELLIGENCE = pb.CHANNEL_CATEGORY_TRANSPORT, pb.CHANNEL_CATEGORY_INTELLIGENCE
@@ -37,7 +38,9 @@ def reached(
     cursor: int = 0,
     echoing: str = "",
     modes: dict[str, int] | None = None,
+    able: str = "",
 ) -> list[str]:
+    given = {able: True} if able else {}
     source = next((one for one in bindings if one.channel_id == event.source.channel_id), None)
     found = permissions.targets(
         event,
@@ -45,7 +48,9 @@ def reached(
         bindings,
         cursor,
         echoes=lambda channel_id: channel_id == echoing,
-        caps=lambda one: pb.Capabilities(delivery_mode=(modes or {}).get(one.channel_id, 0)),
+        caps=lambda one: pb.Capabilities(
+            delivery_mode=(modes or {}).get(one.channel_id, 0), **given
+        ),
     )
     return [one.channel_id for one in found]
 
@@ -162,7 +167,15 @@ def test_only_messages_are_asked_about() -> None:
         wanted = kind in (pb.EVENT_TYPE_UNSPECIFIED, pb.EVENT_TYPE_MESSAGE)
         assert permissions.asked(event, BOT) is wanted
         assert ("bot" in reached(event)) is wanted
-        assert "web" in reached(event)
+        assert ("web" in reached(event)) is (kind not in SHOWN_WITH)
+
+
+@pytest.mark.parametrize("kind", SHOWN_WITH, ids=pb.EventType.Name)
+def test_what_a_channel_does_not_show_it_is_not_given(kind: int) -> None:
+    event = message()
+    event.type = kind
+    assert reached(event) == []
+    assert reached(event, able=SHOWN_WITH[kind]) == ["web"]
 
 
 def test_nobody_is_asked_about_what_was_blocked() -> None:

@@ -120,6 +120,14 @@ DEFAULTS: Mapping[int, pb.Capabilities] = {
 }
 """Capabilities of a type, unless a channel or binding says otherwise."""
 
+SHOWN_WITH: Mapping[int, str] = {
+    pb.EVENT_TYPE_TYPING: "supports_typing",
+    pb.EVENT_TYPE_READ_RECEIPT: "supports_read_receipts",
+    pb.EVENT_TYPE_REACTION: "supports_reactions",
+}
+"""What a channel must support to be given events of a type: as words they would be a message
+that nobody wrote. Other types need nothing."""
+
 _INTELLIGENCE = frozenset(
     (
         pb.CHANNEL_TYPE_AI,

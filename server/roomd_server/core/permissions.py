@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from roomd import v1 as pb
+from roomd_server.core.capabilities import SHOWN_WITH
 
 Scope = pb.Visibility
 
@@ -110,6 +111,7 @@ def targets(
         return []
     chosen: list[pb.Binding] = []
     in_turn: list[pb.Binding] = []
+    needed = SHOWN_WITH.get(event.type)
     for binding in bindings:
         if not is_visible_to(visibility, binding):
             continue
@@ -118,7 +120,10 @@ def targets(
                 continue
         elif binding.channel_id == event.source.channel_id and not echoes(binding.channel_id):
             continue
-        mode = caps(binding).delivery_mode
+        capabilities = caps(binding)
+        if needed is not None and not getattr(capabilities, needed):
+            continue
+        mode = capabilities.delivery_mode
         if mode == pb.DELIVERY_MODE_ROUND_ROBIN:
             in_turn.append(binding)
         elif mode != pb.DELIVERY_MODE_DIRECT or _is_addressed(event, visibility, binding):
