@@ -66,6 +66,14 @@ DEFAULTS: Mapping[int, pb.Capabilities] = {
         supports_reactions=True,
         supports_typing=True,
         supports_read_receipts=True,
+        supported_mime_types=[
+            "image/jpeg",
+            "image/png",
+            "image/webp",
+            "audio/ogg",
+            "audio/mp4",
+            "video/mp4",
+        ],
     ),
     pb.CHANNEL_TYPE_MESSENGER: pb.Capabilities(
         media_types=[_TEXT, _RICH, _MEDIA, _TEMPLATE],
