@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from api_fakes import METHODS, Client, Failure, failure_of, until
+from api_fakes import METHODS, Client, Failure, failure_of
 from connection_parts import CONNECT, Dialled
 from core_services import HandClock
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from grpc import aio
-from hook_kit import OBSERVE, Worker, block, grpc_worker, hook, spec
+from hook_kit import OBSERVE, ORG, Worker, allow, block, grpc_worker, hook, spec
 
 from roomd import v1 as pb
 from roomd_server.api.methods import Shape
@@ -27,7 +27,6 @@ from roomd_server.core.times import duration
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.wiring import Server
 
-ORG = "default"
 SMS_NUMBER = {"phone_number": "+15550100"}
 DRAIN_SECONDS = 0.0
 SHORT_SECONDS = 1.0
@@ -53,7 +52,7 @@ class MovedClock(HandClock):
         if seconds < SHORT_SECONDS:
             return super().call_later(seconds, callback)
         future = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda done: None if done.cancelled() else callback())
+        future.add_done_callback(lambda done: done.cancelled() or callback())
         self._count += 1
         heapq.heappush(self._sleepers, (self.steady + seconds, self._count, future))
         return future
@@ -185,9 +184,8 @@ class House:
 
     async def messages(self, room_id: str = "r1") -> list[pb.RoomEvent]:
         """What was said in the room, ascending."""
-        return [
-            event for event in await self.timeline(room_id) if event.type == pb.EVENT_TYPE_MESSAGE
-        ]
+        timeline = await self.timeline(room_id)
+        return [event for event in timeline if event.type == pb.EVENT_TYPE_MESSAGE]
 
     async def deliveries(self, channel_id: str, room_id: str = "r1") -> list[pb.Delivery]:
         """What was planned for a channel, ascending."""
@@ -208,17 +206,15 @@ class House:
 
     async def observe(self, *triggers: int, behave: Any = None) -> Worker:
         """A worker that observes; it answers at once unless told otherwise."""
-        handler = hook("watch", spec(OBSERVE, *triggers))
-        return self._keep(
-            await grpc_worker(self.client, handler, behave=behave or (lambda _: pb.Done()))
-        )
+        handler, behave = hook("watch", spec(OBSERVE, *triggers)), behave or (lambda _: pb.Done())
+        return self._keep(await grpc_worker(self.client, handler, behave=behave))
 
     async def forbid(self, word: str) -> Worker:
         """A hook that blocks whatever contains a word."""
 
         def judge(invocation: pb.Invocation) -> pb.HookDecision:
             said = invocation.hook.event.content.text.body
-            return block("bad word") if word in said else pb.HookDecision(allow=pb.Allow())
+            return block("bad word") if word in said else allow()
 
         return self._keep(await grpc_worker(self.client, hook("gate", spec()), behave=judge))
 
@@ -302,6 +298,3 @@ async def house(file: Path | None = None, **options: Any) -> AsyncIterator[House
         yield made
     finally:
         await made.stop()
-
-
-__all__ = ["SMS_NUMBER", "House", "Provider", "house", "text_content", "timers", "until"]

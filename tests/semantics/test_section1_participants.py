@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_fakes import until
 from google.protobuf.field_mask_pb2 import FieldMask
-from rooms_kit import House, house, text_content, until
+from rooms_kit import House, house, text_content
 
 from roomd import v1 as pb
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from rooms_kit import House, house, text_content, until
+from api_fakes import until
+from rooms_kit import House, house, text_content
 
 from roomd import v1 as pb
 from roomd_server.core.times import duration

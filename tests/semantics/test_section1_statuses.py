@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rooms_kit import House, house, text_content, timers, until
+from api_fakes import until
+from rooms_kit import House, house, text_content, timers
 
 from roomd import v1 as pb
 

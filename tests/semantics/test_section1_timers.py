@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from rooms_kit import House, house, text_content, timers, until
+from api_fakes import until
+from rooms_kit import House, house, text_content, timers
 
 from roomd import v1 as pb
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rooms_kit import SMS_NUMBER, House, Provider, house, text_content, until
+from api_fakes import until
+from rooms_kit import SMS_NUMBER, House, Provider, house, text_content
 
 from roomd import v1 as pb
 from roomd_server.core.times import duration

@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from rooms_kit import SMS_NUMBER, House, house, until
+from api_fakes import until
+from rooms_kit import SMS_NUMBER, House, house
 
 from roomd import v1 as pb
 from roomd_server.core.times import duration
