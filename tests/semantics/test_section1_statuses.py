@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ async def changes(h: House) -> list[str]:
     page = await h.engine.store.read_log("default", "r1", 0, 0, 1000)
     items = [pb.StreamItem.FromString(one.item) for one in page.entries if hasattr(one, "item")]
     return [item.room_changed.change for item in items]
+
+
+@contextmanager
+def held_writes(h: House) -> Iterator[list[tuple[Any, Any]]]:
+    """Let nothing become durable meanwhile; what was handed in."""
+    store = h.engine.store
+    submit = store.submit
+    held: list[tuple[Any, Any]] = []
+    store.submit = lambda writes, then: held.append((writes, then))
+    try:
+        yield held
+    finally:
+        store.submit = submit
+        for writes, then in held:
+            submit(writes, then)
 
 
 def hooked(invocations: list[pb.Invocation]) -> list[str]:
@@ -264,20 +280,14 @@ async def test_s1_hooks_of_a_transition_run_after_its_commit(
     """
     await bring(h, start)
     watcher = await h.observe(*TRIGGERS)
-    store = h.engine.store
-    submit = store.submit
-    held: list[tuple[Any, Any]] = []
-    store.submit = lambda writes, then: held.append((writes, then))
-    moving = asyncio.ensure_future(h.do(step))
-    await until(lambda: held)
-    for _ in range(5):
-        await h.do(pb.GetServerInfoRequest())  # to the server and back, so that it had time
-    assert not watcher.invocations
-    assert not h.told(code)
-    assert not moving.done()
-    store.submit = submit
-    for writes, then in held:
-        submit(writes, then)
+    with held_writes(h) as held:
+        moving = asyncio.ensure_future(h.do(step))
+        await until(lambda: held)
+        for _ in range(5):
+            await h.do(pb.GetServerInfoRequest())  # to the server and back, so that it had time
+        assert not watcher.invocations
+        assert not h.told(code)
+        assert not moving.done()
     await moving
     await watcher.asked()
     assert hooked(watcher.invocations) == [code]
