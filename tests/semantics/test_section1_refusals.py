@@ -97,6 +97,22 @@ async def test_s1_answer_to_a_room_that_was_closed_meanwhile_is_refused(h: House
     assert await h.timeline() == timeline
 
 
+async def test_s1_text_for_later_is_refused_at_once_by_an_ended_room(h: House) -> None:
+    """Semantics 1, bullet 3: what would wait for an answer to end is not queued there."""
+    await h.room("r1", "ws")
+    script = pb.ChannelImplementation.Script(responses=["Too late"], delay=duration(30))
+    await h.add("ai", pb.CHANNEL_TYPE_AI, implementation=pb.ChannelImplementation(script=script))
+    send = pb.SendEventRequest(room_id="r1", channel_id="ws", content=text_content("Well?"))
+    await h.do(send)
+    queued = pb.DeliverRequest(
+        room_id="r1", content=text_content("hello"), strategy=pb.DELIVER_STRATEGY_QUEUED
+    )
+    assert (await h.do(queued)).outcome == pb.OUTCOME_HELD, "an open room queues it"
+    await h.do(CLOSE)
+    answer = await h.do(queued)
+    assert (answer.outcome, answer.reason) == (pb.OUTCOME_REFUSED, "room_closed")
+
+
 async def test_s1_refusal_is_counted(h: House) -> None:
     """Semantics 1, bullet 3: "the refusal is counted"."""
     await h.room("r1", "ws")
