@@ -222,8 +222,7 @@ class House:
         """A worker that serves channels."""
         made = Provider(handler, pb.ChannelProviderSpec(**options))
         await made.attach(self.client)
-        self._keep(made)
-        return made
+        return self._keep(made)
 
     def _keep(self, worker: Any) -> Any:
         self._open.append(worker)
