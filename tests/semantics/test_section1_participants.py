@@ -199,6 +199,20 @@ async def test_s1_ai_whose_participant_is_banned_may_not_write(h: House) -> None
     assert [event.content.text.body for event in await h.messages()] == ["hello"]
 
 
+async def test_s1_what_a_channel_says_is_said_by_the_participant_it_belongs_to(h: House) -> None:
+    """Semantics 1, bullet 6, and 2, bullet 3: the ban of a binding's participant holds also
+    when the sender is not named."""
+    await h.room("r1")
+    await h.participant("eve")
+    await h.add("ws", binding={"participant_id": "eve"})
+    unnamed = pb.SendEventRequest(room_id="r1", channel_id="ws", content=text_content("hi"))
+    said = await h.do(unnamed)
+    assert said.event.source.participant_id == "eve"
+    await become(h, status=pb.PARTICIPANT_STATUS_BANNED)
+    answer = await h.do(unnamed)
+    assert (answer.outcome, answer.reason) == (pb.OUTCOME_REFUSED, "participant_banned")
+
+
 async def test_s1_ban_survives_a_restart(tmp_path: Path) -> None:
     """Semantics 1, bullet 6: a ban is stored."""
     async with house(tmp_path / "r.db") as h:

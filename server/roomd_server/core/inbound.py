@@ -277,7 +277,7 @@ class Inbound:
         source.channel_id = binding.channel_id
         source.channel_type = binding.channel_type
         source.direction = pb.DIRECTION_OUTBOUND if outward else pb.DIRECTION_INBOUND
-        source.participant_id = request.participant_id
+        source.participant_id = request.participant_id or binding.participant_id
         source.provider = request.provider
         event.parent_event_id = request.parent_event_id
         event.idempotency_key = request.idempotency_key
