@@ -92,6 +92,7 @@ class RecordedHooks:
         self.calls: list[HookCall] = []
         self.observers: dict[int, Callable[[HookCall], ObserverResult]] = {}
         self.waiting_room: str | None = None
+        self.revised: list[pb.RoomEvent] = []
 
     def listen(self, *triggers: int) -> None:
         for trigger in triggers:
@@ -117,6 +118,9 @@ class RecordedHooks:
         answer = self.observers[call.trigger](call)
         asyncio.get_running_loop().call_soon(future.set_result, answer)
         return future
+
+    def revise(self, org: str, event: pb.RoomEvent) -> None:
+        self.revised.append(event)
 
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         return self.waiting_room

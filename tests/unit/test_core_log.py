@@ -5,9 +5,16 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from roomd import v1 as pb
-from roomd_server.core.log import TAIL_ENTRIES, WATCHED_TAIL_ENTRIES, Position, RoomLog
+from roomd_server.core.log import (
+    TAIL_ENTRIES,
+    WATCHED_TAIL_ENTRIES,
+    Position,
+    RoomLog,
+    shown,
+)
 
 
 def event(index: int) -> pb.RoomEvent:
@@ -83,15 +90,59 @@ def test_a_burst_does_not_send_those_who_watch_to_the_store() -> None:
     assert log.since(Position(last.index - 1, 0), 9999) is None, "memory is given back"
 
 
-def test_recent_events_come_from_the_tail_and_from_before_it() -> None:
+def test_the_newest_events_come_from_the_tail_and_from_before_it() -> None:
     log = RoomLog(Position(3, 0), [event(0), event(1), event(2)])
     log.append_change(change(0))
     append(log, 3)
-    assert [one.index for one in log.recent_events(3) or []] == [1, 2, 3]
-    assert [one.index for one in log.recent_events(99) or []] == [0, 1, 2, 3]
+    assert [one.index for one in log.newest_events()] == [3, 2, 1, 0]
 
 
-def test_fewer_recent_events_in_memory_than_exist_says_so() -> None:
+def test_the_newest_events_end_where_the_memory_has_a_hole() -> None:
     log = RoomLog(Position(10, 0), [event(8), event(9)])
-    assert log.recent_events(3) is None
-    assert len(log.recent_events(2) or []) == 2
+    assert [one.index for one in log.newest_events()] == [9, 8]
+    for index in range(10, 10 + TAIL_ENTRIES + 1):
+        append(log, index)
+    assert [one.index for one in log.newest_events()] == list(range(74, 10, -1))
+
+
+def said(index: int, body: str, **fields: object) -> pb.RoomEvent:
+    made = event(index)
+    made.content.text.body = body
+    made.MergeFrom(pb.RoomEvent(**fields))
+    return made
+
+
+def changed(event: pb.RoomEvent, *paths: str) -> bytes:
+    told = pb.StreamItem.EventChanged(event=event, changed_paths=paths)
+    return pb.StreamItem(event_changed=told).SerializeToString()
+
+
+def bodies(log: RoomLog) -> list[str]:
+    """What a reader of everything in memory gets."""
+    items = [pb.StreamItem.FromString(one.item) for one in log.since(Position(1, 0), 99) or []]
+    events = [item.event if item.HasField("event") else item.event_changed.event for item in items]
+    return [one.content.text.body for one in events]
+
+
+def test_a_revised_event_is_nowhere_in_memory_as_it_was() -> None:
+    """Not in its entry, not in an earlier change of it, not in what was there before."""
+    log = RoomLog(Position(1, 0), [said(0, "old secret")])
+    for one in (said(1, "first secret"), said(2, "harmless")):
+        log.append_event(one, one.SerializeToString())
+    log.append_change(changed(said(1, "second secret"), "content"))
+    log.append_change(changed(pb.RoomEvent(event_id="e1", index=1), "delivery_results"))
+    gone = Timestamp(seconds=1)
+    log.revise(said(1, "second secret", delete_time=gone))
+    log.revise(said(0, "new", edit_time=gone))
+    assert bodies(log) == ["", "harmless", "", ""]
+    told = pb.StreamItem.FromString(log.since(Position(1, 0), 99)[3].item).event_changed.event
+    assert not told.HasField("delete_time"), "a change of deliveries names the event only"
+    assert [one.content.text.body for one in log.newest_events()] == ["harmless", "", "new"]
+
+
+def test_what_a_provider_sent_is_not_shown_of_an_edited_or_withdrawn_event() -> None:
+    for field in ("edit_time", "delete_time"):
+        sent = said(0, "text", **{field: Timestamp(seconds=1)})
+        sent.source.raw_payload.update({"Body": "secret"})
+        assert not shown(sent).source.HasField("raw_payload")
+        assert sent.source.HasField("raw_payload"), "kept for the audit"

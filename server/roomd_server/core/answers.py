@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from roomd import v1 as pb
@@ -19,7 +20,7 @@ from roomd_server.core import errors
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import UNSERVED, Attempt, Job, Lane, failed
+from roomd_server.core.lane import UNCOUNTED, Attempt, Job, Lane, failed
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_write, effective_visibility
 from roomd_server.core.pipeline import Pipeline
@@ -89,9 +90,8 @@ class Answers:
         channel = self._.channels.find(actor.org, lane.channel_id)
         if channel is None:
             return Attempt(failed("channel_removed", "the channel was unregistered"))
-        ask = Ask(
-            actor.org, channel, binding, event, job.delivery.delivery_id, "", 1, 1, actor.context
-        )
+        context = partial(actor.context, viewer=binding)
+        ask = Ask(actor.org, channel, binding, event, job.delivery.delivery_id, "", 1, 1, context)
         stream = self._stream(actor, channel, binding, event, job.cascade)
         actor.generating += 1
         try:
@@ -259,7 +259,7 @@ class Answers:
         self._retract(stream, error.code)
         # What was shown may not be said again by a second try.
         retryable = error.retryable and not stream.shown
-        if error.code not in UNSERVED:
+        if error.code not in UNCOUNTED:
             fault = self._answer(stream, "")
             fault.type = pb.EVENT_TYPE_SYSTEM
             fault.content.system.body = error.message
@@ -276,7 +276,7 @@ class Answers:
             )
         return Attempt(
             failed(error.code, error.message, retryable=retryable),
-            breaker=error.retryable and error.code not in UNSERVED,
+            breaker=error.retryable and error.code not in UNCOUNTED,
         )
 
     # -------------------------------------------------------------- entering the room

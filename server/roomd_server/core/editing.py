@@ -88,6 +88,7 @@ class Editing:
             trigger, code = pb.HOOK_TRIGGER_ON_EVENT_UPDATED, "event_updated"
             if event.HasField("delete_time"):
                 trigger, code = pb.HOOK_TRIGGER_ON_EVENT_DELETED, "event_deleted"
+            self._notifier.revised(actor, shown(event))
             self._notifier.announce(
                 actor,
                 code,

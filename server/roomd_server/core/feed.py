@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 from roomd import v1 as pb
 from roomd_server.core.directory import RoomDirectory
-from roomd_server.core.log import LogEntry, Position, event_item
+from roomd_server.core.log import (
+    LogEntry,
+    Position,
+    changed_event_id,
+    event_item,
+    revised_change,
+    shown,
+)
 from roomd_server.core.ports import LogPage
 from roomd_server.core.room import RoomActor
 
@@ -58,6 +65,11 @@ class RoomFeed:
     async def load(self, position: Position, limit: int) -> LogStretch:
         """Entries from the store."""
         page = await self._page(position, limit)
+        present: dict[str, pb.RoomEvent] = {
+            entry.event_id: shown(entry)
+            for entry in page.entries
+            if isinstance(entry, pb.RoomEvent)
+        }
         entries = []
         for entry in page.entries:
             if isinstance(entry, pb.RoomEvent):
@@ -65,8 +77,28 @@ class RoomFeed:
                 entries.append(LogEntry(event_item(entry), position, entry.type))
             else:
                 position = Position(position.index, entry.sequence + 1)
-                entries.append(LogEntry(entry.item, position, 0))
+                item = await self._as_now(entry.item, present)
+                entries.append(LogEntry(item, position, 0))
         return LogStretch(entries, _oldest(page))
+
+    async def _as_now(self, item: bytes, present: dict[str, pb.RoomEvent]) -> bytes:
+        """A stored change as it may be read now: it was written with what its event said
+        then, and that may have been edited or withdrawn since.
+
+        Args:
+            item: The change.
+            present: Events by id, as they are now; those that are read are put in.
+        """
+        event_id = changed_event_id(pb.StreamItem.FromString(item))
+        if not event_id:
+            return item
+        if event_id not in present:
+            actor = self._actor
+            stored = await actor.store.get_event(actor.org, actor.room_id, event_id)
+            if stored is None:
+                return item
+            present[event_id] = shown(stored)
+        return revised_change(item, present[event_id])
 
     async def oldest(self) -> Position:
         """The first position from which nothing is missing."""

@@ -20,6 +20,7 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.log import shown
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.ports import Caller, Clock, Store, WriteSet
@@ -38,6 +39,13 @@ UNSERVED = frozenset(("no_worker", "no_connection"))
 """Nobody is there yet: waited for until the deadline, counted neither as a retry nor
 against the breaker."""
 
+EVENT_CHANGED = "event_changed"
+"""Edited or withdrawn before anybody had it: made anew."""
+CHANGED_RETRY_SECONDS = 0.5
+
+UNCOUNTED = UNSERVED | {EVENT_CHANGED}
+"""Attempts that never reached the channel."""
+
 
 class Job(NamedTuple):
     """A delivery to make."""
@@ -46,6 +54,8 @@ class Job(NamedTuple):
     event: pb.RoomEvent | None
     """None: read it from the store (after a restart)."""
     cascade: Cascade
+    edits: int = 0
+    """``RoomActor.edits`` when ``event`` was as it is here."""
 
 
 class Attempt(NamedTuple):
@@ -131,7 +141,7 @@ class Lanes:
             lane.overflowed = True
             return
         cascade.begin()
-        lane.jobs.append(Job(delivery, event, cascade))
+        lane.jobs.append(Job(delivery, event, cascade, actor.edits))
         if lane.task is None:
             actor.pins += 1
             lane.task = asyncio.ensure_future(self._run(key, lane))
@@ -254,9 +264,6 @@ class Lanes:
     async def _try(self, lane: Lane, job: Job) -> None:
         actor, delivery = lane.actor, job.delivery
         lane.progress = list(delivery.result.part_message_ids)
-        event = job.event
-        if event is None:
-            event = await self._.store.get_event(actor.org, actor.room_id, delivery.event_id)
         attempts = delivery.attempts
         counted = max(0, attempts)
         settled = False
@@ -265,9 +272,9 @@ class Lanes:
                 if seconds_of(delivery.deadline_time) <= self._.clock.now():
                     result = _expired(delivery)
                     break
-                result = (await self._attempt(lane, job, event)).result
+                result = (await self._attempt(lane, job)).result
                 attempts += 1
-                if result.error_code not in UNSERVED:
+                if result.error_code not in UNCOUNTED:
                     counted += 1
                 delay = self._delay(lane, result, counted)
                 if delay is None or actor.deleted:
@@ -296,6 +303,8 @@ class Lanes:
             return None
         if result.error_code in UNSERVED:
             return WAITING_RETRY_SECONDS
+        if result.error_code == EVENT_CHANGED:
+            return CHANGED_RETRY_SECONDS
         binding = lane.actor.bindings.get(lane.channel_id)
         policy = binding.retry_policy if binding and binding.HasField("retry_policy") else None
         after = seconds_of(result.retry_after) if result.HasField("retry_after") else None
@@ -310,11 +319,19 @@ class Lanes:
         finally:
             timer.cancel()
 
-    async def _attempt(self, lane: Lane, job: Job, event: pb.RoomEvent | None) -> Attempt:
+    async def _event(self, lane: Lane, job: Job) -> pb.RoomEvent | None:
+        """The event as it may be read now: while it waited it may have been edited or
+        withdrawn. None: it is gone.
+        """
+        actor = lane.actor
+        if job.event is not None and job.edits == actor.edits and not actor.broken:
+            return job.event
+        stored = await self._.store.get_event(actor.org, actor.room_id, job.delivery.event_id)
+        return stored and shown(stored)
+
+    async def _attempt(self, lane: Lane, job: Job) -> Attempt:
         actor = lane.actor
         binding = actor.bindings.get(lane.channel_id)
-        if event is None or event.HasField("delete_time"):
-            return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
         if binding is None:
             return Attempt(failed("not_attached", "the channel was detached before it was sent"))
         left = seconds_of(job.delivery.deadline_time) - self._.clock.now()
@@ -323,6 +340,9 @@ class Lanes:
             return Attempt(failed("rate_limited", "no place in the rate limit before the deadline"))
         if wait > 0:
             await self._.clock.sleep(wait)
+        event = await self._event(lane, job)
+        if event is None or event.HasField("delete_time"):
+            return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
         breaker = self._.channels.breaker(actor.org, lane.channel_id)
         if not breaker.allow(self._.clock.monotonic()):
             return Attempt(

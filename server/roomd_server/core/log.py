@@ -8,7 +8,7 @@ costs nothing here and falls back to the store.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from roomd import v1 as pb
@@ -21,6 +21,9 @@ WATCHED_TAIL_ENTRIES = 1024
 
 PREVIOUS = "_previous"
 """Metadata key of what an edited event said before; for the audit, never shown."""
+
+DELIVERY_RESULTS = "delivery_results"
+"""The changed path of deliveries; a change of nothing else names the event by its ids only."""
 
 
 class Position(NamedTuple):
@@ -42,14 +45,16 @@ class LogEntry(NamedTuple):
 
 
 class RoomLog:
-    """The newest entries of one room, in commit order."""
+    """The newest entries of one room, in commit order, each as it may be read now: what was
+    edited or withdrawn since is not in memory any more.
+    """
 
     __slots__ = ("_bells", "_older", "_tail", "next")
 
     def __init__(self, start: Position, older: list[pb.RoomEvent]) -> None:
         self.next = start
         """Position after the newest entry."""
-        self._older = older
+        self._older = [shown(event) for event in older]
         """The newest events before ``start``, ascending: what handlers see as history."""
         self._tail: deque[LogEntry] = deque()  # bounded: WATCHED_TAIL_ENTRIES
         self._bells: list[Callable[[], None]] = []
@@ -62,6 +67,23 @@ class RoomLog:
     def append_change(self, item: bytes) -> None:
         """Take a committed change."""
         self._append(LogEntry(item, Position(self.next.index, self.next.change + 1), 0))
+
+    def revise(self, event: pb.RoomEvent) -> None:
+        """Take a stored event's new values: whoever reads its entry, or an earlier change of
+        it, from now on gets these.
+        """
+        now = shown(event)
+        for place, older in enumerate(self._older):
+            if older.index == event.index:
+                self._older[place] = now
+        for place, entry in enumerate(self._tail):
+            item = entry.item
+            if not entry.event_type:
+                item = revised_change(item, now)
+            elif entry.after.index == event.index + 1:
+                item = framed(_EVENT, now.SerializeToString())
+            if item is not entry.item:
+                self._tail[place] = entry._replace(item=item)
 
     def _append(self, entry: LogEntry) -> None:
         tail = self._tail
@@ -111,23 +133,15 @@ class RoomLog:
             return entry.after == Position(position.index + 1, position.change)
         return entry.after == Position(position.index, position.change + 1)
 
-    def recent_events(self, count: int) -> list[pb.RoomEvent] | None:
-        """The newest ``count`` events, ascending; None when fewer are in memory than exist."""
-        events: list[pb.RoomEvent] = []
+    def newest_events(self) -> Iterator[pb.RoomEvent]:
+        """The events in memory, the newest first, without a hole."""
+        below = self.next.index
         for entry in reversed(self._tail):
-            if len(events) == count:
-                break
             if entry.event_type:
-                events.append(pb.StreamItem.FromString(entry.item).event)
-        events.reverse()
-        oldest = self.next.index - len(events)
-        missing = min(count, self.next.index) - len(events)
-        if missing:
-            older = self._older[-missing:]
-            if len(older) < missing or older[-1].index != oldest - 1:
-                return None
-            events[:0] = [shown(event) for event in older]
-        return events
+                below = entry.after.index - 1
+                yield pb.StreamItem.FromString(entry.item).event
+        if self._older and self._older[-1].index == below - 1:
+            yield from reversed(self._older)
 
 
 def event_item(event: pb.RoomEvent) -> bytes:
@@ -135,15 +149,38 @@ def event_item(event: pb.RoomEvent) -> bytes:
     return framed(_EVENT, shown(event).SerializeToString())
 
 
+def revised_change(item: bytes, event: pb.RoomEvent) -> bytes:
+    """A change as it may be read now that its event is ``event`` (see ``shown``).
+
+    A change of deliveries only carries no more of the event than its ids; it stays.
+    """
+    if event.event_id.encode() not in item:
+        return item  # nearly always; parsing costs more
+    told = pb.StreamItem.FromString(item)
+    if changed_event_id(told) != event.event_id:
+        return item
+    told.event_changed.event.CopyFrom(event)
+    return told.SerializeToString()
+
+
+def changed_event_id(item: pb.StreamItem) -> str:
+    """Id of the event whose values a change tells; empty: it tells none."""
+    changed = item.event_changed
+    if list(changed.changed_paths) == [DELIVERY_RESULTS]:
+        return ""
+    return changed.event.event_id
+
+
 def shown(event: pb.RoomEvent) -> pb.RoomEvent:
     """The event as readers may see it: a withdrawn one without its content, an edited one
-    without what it said before.
+    without what it said before. What the provider sent says the same in other words.
     """
     withdrawn = event.HasField("delete_time")
     if not withdrawn and not event.HasField("edit_time"):
         return event
     copy = pb.RoomEvent()
     copy.CopyFrom(event)
+    copy.source.ClearField("raw_payload")
     if withdrawn:
         copy.ClearField("content")
     if PREVIOUS in copy.metadata:

@@ -78,6 +78,10 @@ class Notifier:
         event.create_time.CopyFrom(timestamp(self._clock.now()))
         return self.about_event(actor, trigger, event, channel_id=channel_id)
 
+    def revised(self, actor: RoomActor, event: pb.RoomEvent) -> None:
+        """Let what still waits for a worker tell an event as it may be read now."""
+        self._hooks.revise(actor.org, event)
+
     def announce(
         self,
         actor: RoomActor,

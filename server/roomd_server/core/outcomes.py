@@ -9,6 +9,7 @@ from roomd_server.core import errors
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.log import DELIVERY_RESULTS
 from roomd_server.core.ports import (
     Caller,
     Clock,
@@ -125,7 +126,7 @@ class Outcomes:
             changed = pb.RoomEvent(
                 event_id=row.event_id, room_id=row.room_id, index=row.event_index
             )
-            paths = ["delivery_results"] if event is None else ["delivery_results", "status"]
+            paths = [DELIVERY_RESULTS] if event is None else [DELIVERY_RESULTS, "status"]
             actor.number_changes(writes, [event_changed(event or changed, paths, row)])
         if actor.deleted:
             return

@@ -25,6 +25,7 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing
 from roomd_server.core.lane import Lanes
 from roomd_server.core.lifecycle import RESUME, resume_on_activity
+from roomd_server.core.log import shown
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Arrival, Notifier
 from roomd_server.core.options import EngineOptions
@@ -243,7 +244,7 @@ class Pipeline:
                 )
         return Admission(
             pb.OUTCOME_DUPLICATE,
-            first,
+            shown(first),
             first.blocked_by,
             first.block_reason,
         )

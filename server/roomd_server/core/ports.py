@@ -434,6 +434,11 @@ class Hooks(Protocol):
         when all have answered or timed out; it never raises.
         """
 
+    def revise(self, org: str, event: pb.RoomEvent) -> None:
+        """A committed event was edited or withdrawn: what workers have not got yet tells it
+        as it is now.
+        """
+
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         """Room whose lock the invocation holds up; None unless it decides right now."""
 

@@ -15,6 +15,7 @@ from roomd_server.core import errors
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.keys import fingerprint
+from roomd_server.core.log import shown
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_hear
 from roomd_server.core.pipeline import Pipeline
@@ -126,7 +127,14 @@ class Proactive:
             )
         response = pb.DeliverResponse.FromString(record.value)
         response.outcome = pb.OUTCOME_DUPLICATE
+        if response.HasField("event"):
+            response.event.CopyFrom(await self._as_now(actor, response.event))
         return response
+
+    async def _as_now(self, actor: RoomActor, event: pb.RoomEvent) -> pb.RoomEvent:
+        """An event that was kept, as it may be read now."""
+        stored = await self._.store.get_event(actor.org, actor.room_id, event.event_id)
+        return shown(event if stored is None else stored)
 
     async def _remember(
         self, actor: RoomActor, request: pb.DeliverRequest, response: pb.DeliverResponse
@@ -194,6 +202,7 @@ class Proactive:
 
     async def _tell_after(self, actor: RoomActor, event: pb.RoomEvent, cascade: Cascade) -> None:
         await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
+        event = await self._as_now(actor, event)
         self._.pipeline.observe(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, event, Cascade())
 
     # -------------------------------------------------------------- queue

@@ -16,6 +16,7 @@ from functools import partial
 from roomd import v1 as pb
 from roomd_server.core.keys import KeyMemory
 from roomd_server.core.log import Position, RoomLog, shown
+from roomd_server.core.permissions import may_see
 from roomd_server.core.ports import (
     Change,
     Clock,
@@ -31,6 +32,11 @@ from roomd_server.core.resilience import TokenBuckets
 from roomd_server.core.times import seconds_of, timestamp
 from roomd_server.core.waiting import FifoLock, conclude, outlast
 
+HISTORY_PAGE = 200
+HISTORY_PAGES = 5
+"""Events looked at for the history of a channel that may not see everything; what lies
+further back is not worth an answer's time."""
+
 
 class RoomActor:
     """One live room. State is read freely and changed only by a committed ``Draft``."""
@@ -44,6 +50,7 @@ class RoomActor:
         "broken",
         "buckets",
         "deleted",
+        "edits",
         "ephemerals",
         "generating",
         "keys",
@@ -75,6 +82,9 @@ class RoomActor:
         self.keys = keys
         self.queued: list[QueuedText] = list(snapshot.queued)
         self.log = RoomLog(Position(head, snapshot.next_change), snapshot.recent_events)
+        self.edits = 0
+        """Committed changes of events: an event that somebody kept may not be read any more
+        once this has grown."""
         self._submitted = self.log.next
         self._handed_in = 0
         """Write sets handed to the store, and how many of them it has settled."""
@@ -130,6 +140,9 @@ class RoomActor:
             # Changes of a set follow its events; see Draft.
             for event, data in zip(writes.events, writes.event_data, strict=True):
                 self.log.append_event(event, data)
+            for event in writes.changed_events:
+                self.edits += 1
+                self.log.revise(event)
             for change in writes.changes:
                 self.log.append_change(change.item)
         elif _touches_state(writes):
@@ -167,8 +180,15 @@ class RoomActor:
         for offset, item in enumerate(items):
             writes.changes = (*writes.changes, Change(sequence + offset, after_index, item))
 
-    async def context(self, wanted: pb.ContextSelection) -> pb.RoomContext:
-        """Tell a handler what it asked for (a ``ports.ContextBuilder``)."""
+    async def context(
+        self, wanted: pb.ContextSelection, viewer: pb.Binding | None = None
+    ) -> pb.RoomContext:
+        """Tell a handler what it asked for (a ``ports.ContextBuilder``).
+
+        Args:
+            wanted: What it asked for.
+            viewer: A channel that may not see everything; None: it may.
+        """
         context = pb.RoomContext()
         if wanted.room:
             context.room.CopyFrom(self.room)
@@ -177,17 +197,44 @@ class RoomActor:
         if wanted.participants:
             context.participants.extend(self.participants.values())
         if wanted.recent_events:
-            context.recent_events.extend(await self.recent_events(wanted.recent_events))
+            context.recent_events.extend(await self.recent_events(wanted.recent_events, viewer))
         return context
 
-    async def recent_events(self, count: int) -> list[pb.RoomEvent]:
-        """The newest committed events, ascending; from memory when they are there."""
-        events = self.log.recent_events(count)
-        if events is None:
-            query = EventQuery(self.room_id, count, newest_first=True)
-            events = await self.store.list_events(self.org, query)
-            events.reverse()
+    async def recent_events(
+        self, count: int, viewer: pb.Binding | None = None
+    ) -> list[pb.RoomEvent]:
+        """The newest committed events as they may be read now, ascending; from memory when
+        they are there. With a ``viewer`` only what belongs to its history.
+        """
+        events: list[pb.RoomEvent] = []
+        below = self.log.next.index
+        for event in self.log.newest_events():
+            below = event.index
+            if viewer is None or may_see(event, viewer, self.bindings):
+                events.append(event)
+                if len(events) == count:
+                    break
+        if len(events) < count and below > 0:
+            events += await self._older_events(below, count - len(events), viewer)
+        events.reverse()
         return events
+
+    async def _older_events(
+        self, below: int, count: int, viewer: pb.Binding | None
+    ) -> list[pb.RoomEvent]:
+        """Events before an index, the newest first, from the store."""
+        query = EventQuery(self.room_id, count, before_index=below, newest_first=True)
+        if viewer is None:
+            return [shown(event) for event in await self.store.list_events(self.org, query)]
+        query.limit = HISTORY_PAGE
+        events: list[pb.RoomEvent] = []
+        for _ in range(HISTORY_PAGES):
+            page = await self.store.list_events(self.org, query)
+            events += [shown(one) for one in page if may_see(one, viewer, self.bindings)]
+            if len(events) >= count or len(page) < HISTORY_PAGE:
+                break
+            query.before_index = page[-1].index
+        return events[:count]
 
 
 class Draft:

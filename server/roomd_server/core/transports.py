@@ -10,13 +10,13 @@ from roomd_server.core import transcode
 from roomd_server.core.capabilities import recipient_key_of
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import UNSERVED, Attempt, Job, Lane, failed
+from roomd_server.core.lane import UNCOUNTED, Attempt, Job, Lane, failed
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Driver, Extensions
 from roomd_server.core.room import RoomActor
 from roomd_server.core.structs import get_str
 
-NOT_THE_CHANNELS_FAULT = UNSERVED | {"no_recipient", "transcoding_failed", "rate_limited"}
+NOT_THE_CHANNELS_FAULT = UNCOUNTED | {"no_recipient", "transcoding_failed", "rate_limited"}
 
 
 class Responses(Protocol):

@@ -180,7 +180,8 @@ class Dispatcher:
         if streaming or invocation.attempt >= invocation.max_attempts:
             self._end(invocation, Outcome(Fate.LOST, detail=Fate.LOST.value))
             return
-        fate = self._place(invocation)
+        invocation.measure()
+        fate = Fate.OUTDATED if invocation.outdated else self._place(invocation)
         if fate is not None:
             self._end(invocation, Outcome(fate, detail=fate.value))
 
@@ -253,6 +254,28 @@ class Dispatcher:
         if invocation.invocation_id in self._live:
             self._call_back(invocation, reason)
             self._end(invocation, None)
+
+    def revise(self, org: str, event: pb.RoomEvent) -> None:
+        """A committed event was edited or withdrawn: no worker that has not got it yet may
+        read what it said before.
+        """
+        for invocation in list(self._live.values()):
+            if invocation.room_id != event.room_id or invocation.org != org:
+                continue
+            invocation.revise(event)
+            if invocation.delivers(event.event_id):
+                self._outdate(invocation)
+            elif invocation.attachment is None:
+                invocation.measure()
+
+    def _outdate(self, invocation: Invocation) -> None:
+        """End a delivery that nobody has yet: its lane makes it anew, or not at all. Who has
+        it may finish; nobody gets it after them.
+        """
+        invocation.outdated = True
+        attachment = invocation.attachment
+        if attachment is None or attachment.seat.outbox.withdraw(invocation.invocation_id):
+            self._end(invocation, Outcome(Fate.OUTDATED, detail=Fate.OUTDATED.value))
 
     def refuse(self, invocation: Invocation, status: pb.Status) -> None:
         """Tell who answered that the answer was not applied."""

@@ -25,6 +25,7 @@ class Fate(Enum):
     LOST = "its workers went away while they worked on it"
     REMOVED = "the handler was removed"
     BROKEN = "the worker broke the rules of a streamed answer"
+    OUTDATED = "the event was edited or withdrawn before a worker had it"
 
 
 class Outcome(NamedTuple):
@@ -63,6 +64,8 @@ class Invocation:
 
     lease: int = 0
     attempt: int = 0
+    outdated: bool = False
+    """Not to be offered again: what it brings was edited or withdrawn."""
     began: float = 0.0
     deadline: float = 0.0
     timer: Cancellable | None = None
@@ -78,6 +81,35 @@ class Invocation:
     def org(self) -> str:
         """Whose work it is."""
         return self.group.org
+
+    def measure(self) -> None:
+        """Count its bytes anew; only while no window counts it."""
+        parts = (self.payload, self.call, self.context)
+        self.size = sum(part.ByteSize() for part in parts if part is not None)
+
+    def delivers(self, event_id: str) -> bool:
+        """Whether it brings an event to a channel."""
+        if self.call is None:
+            return False
+        kind = self.call.WhichOneof("kind")
+        if kind not in ("deliver", "respond"):
+            return False
+        delivery: pb.ChannelDelivery = getattr(self.call, kind)
+        return delivery.event.event_id == event_id
+
+    def revise(self, event: pb.RoomEvent) -> None:
+        """Tell a committed event as it is now, wherever it is told besides a delivery."""
+        if self.payload is not None and self.payload.event.event_id == event.event_id:
+            self.payload = pb.HookPayload(event=event)
+        if self.context is None:
+            return
+        for place, one in enumerate(self.context.recent_events):
+            if one.event_id == event.event_id:
+                context = pb.RoomContext()  # other invocations share the old one
+                context.CopyFrom(self.context)
+                context.recent_events[place].CopyFrom(event)
+                self.context = context
+                return
 
     def resolve(self, outcome: Outcome) -> None:
         """Tell who waits."""

@@ -39,6 +39,7 @@ _CODE_OF_FATE = {
     Fate.LOST: "worker_lost",
     Fate.REMOVED: "no_worker",
     Fate.BROKEN: "invalid_answer",
+    Fate.OUTDATED: "event_changed",
 }
 
 

@@ -65,6 +65,10 @@ class HookRunner:
             task.add_done_callback(self._tasks.discard)
         return observation.done
 
+    def revise(self, org: str, event: pb.RoomEvent) -> None:
+        """See ``ports.Hooks.revise``."""
+        self._parts.dispatcher.revise(org, event)
+
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         """See ``ports.Hooks.active_invocation_room``."""
         invocation = self._parts.dispatcher.find(invocation_id)

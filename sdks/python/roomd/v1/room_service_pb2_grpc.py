@@ -347,7 +347,8 @@ class RoomServiceServicer:
         """Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
         HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
         keeps the server waiting for 10 s is closed with RESOURCE_EXHAUSTED/SLOW_CONSUMER;
-        the status carries the cursor to resume from.
+        the status carries the cursor to resume from. Whoever reads late reads each event, also
+        in the changes of it, as it is by then: never what was edited or withdrawn since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

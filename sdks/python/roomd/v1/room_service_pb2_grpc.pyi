@@ -76,7 +76,8 @@ class RoomServiceStub:
     """Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
     HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
     keeps the server waiting for 10 s is closed with RESOURCE_EXHAUSTED/SLOW_CONSUMER;
-    the status carries the cursor to resume from.
+    the status carries the cursor to resume from. Whoever reads late reads each event, also
+    in the changes of it, as it is by then: never what was edited or withdrawn since.
     """
     SubscribeRooms: _aio.UnaryStreamMultiCallable[_room_service_pb2.SubscribeRoomsRequest, _room_service_pb2.SubscribeRoomsResponse]
     """Watches up to 1000 rooms on one stream; each as in SubscribeRoom."""
@@ -293,7 +294,8 @@ class RoomServiceServicer(metaclass=_abc_1.ABCMeta):
         """Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
         HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
         keeps the server waiting for 10 s is closed with RESOURCE_EXHAUSTED/SLOW_CONSUMER;
-        the status carries the cursor to resume from.
+        the status carries the cursor to resume from. Whoever reads late reads each event, also
+        in the changes of it, as it is by then: never what was edited or withdrawn since.
         """
 
     @_abc_1.abstractmethod
