@@ -13,7 +13,9 @@ from roomd import (
     ChannelBinding,
     ChannelOutput,
     ChannelType,
+    DeleteContent,
     DeliveryStatus,
+    EditContent,
     EventSource,
     HookResult,
     HookTrigger,
@@ -49,6 +51,33 @@ async def test_a_model_is_not_told_what_was_withdrawn_or_edited(
     await say(kit, "ws", "hello")
     assert asked(provider) == ["Yes.", "the word", "Yes.", "hello"]
     assert SECRET not in provider.calls[-1].model_dump_json()
+
+
+async def test_a_model_is_not_told_what_was_withdrawn_by_message(kit: RoomKit) -> None:
+    """Not even in the edits that came before."""
+    provider = MockAIProvider(responses=["Yes."])
+    contexts: list[RoomContext] = []
+
+    @kit.hook(HookTrigger.BEFORE_BROADCAST)
+    async def look(event: RoomEvent, ctx: RoomContext) -> HookResult:
+        contexts.append(ctx)
+        return HookResult.allow()
+
+    await furnish(kit, "room", websocket("ws"), AIChannel("ai", provider=provider))
+    said = await say(kit, "ws", f"{SECRET} one")
+    for content in (
+        EditContent(target_event_id=said.event.id, new_content=TextContent(body=f"{SECRET} two")),
+        EditContent(target_event_id=said.event.id, new_content=TextContent(body=f"{SECRET} 3")),
+        DeleteContent(target_event_id=said.event.id),
+    ):
+        message = InboundMessage(channel_id="ws", sender_id="user-1", content=content)
+        assert (await kit.process_inbound(message)).event is not None
+    await say(kit, "ws", "hello")
+    assert SECRET not in provider.calls[-1].model_dump_json()
+    assert SECRET not in contexts[-1].model_dump_json()
+    timeline = await kit.get_timeline("room")
+    assert SECRET not in "".join(event.model_dump_json() for event in timeline)
+    assert not await kit.store.search_events(SECRET, "room")
 
 
 async def test_a_hook_is_not_told_what_was_withdrawn_or_edited(kit: RoomKit) -> None:
@@ -184,3 +213,23 @@ async def test_the_first_answer_of_a_key_is_given_as_it_is_now(kit: RoomKit) -> 
     again = await kit._session.call("EventService/Deliver", request, pb.DeliverResponse)
     assert (again.outcome, again.event.event_id) == (pb.OUTCOME_DUPLICATE, first.event.event_id)
     assert SECRET.encode() not in again.SerializeToString()
+
+
+async def test_an_edit_that_waits_is_not_delivered_once_it_is_outdated(kit: RoomKit) -> None:
+    late = await with_late(kit)
+    said = await say_late(kit, TextContent(body="first"))
+    await late.asked.wait()
+    for body in (SECRET, "better"):
+        await say_late(kit, EditContent(target_event_id=said, new_content=TextContent(body=body)))
+    late.go.set()
+    await until(lambda: len(late.attempts) == 3)
+    assert "better" in late.attempts[1]
+    assert "Correction: better" in late.attempts[2]
+    assert SECRET not in "".join(late.attempts)
+
+
+async def say_late(kit: RoomKit, content: TextContent | EditContent) -> str:
+    message = InboundMessage(channel_id="ws", sender_id="user-1", content=content)
+    result = await kit.process_inbound(message, wait="committed")
+    assert result.event is not None
+    return result.event.id

@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from roomd import v1 as pb
 from roomd_server.core.feed import RoomFeed
 from roomd_server.core.log import TAIL_ENTRIES, Position
-from roomd_server.core.room import RoomActor
+from roomd_server.core.room import Draft, RoomActor
 
 SECRET = "secret"
 
@@ -39,8 +39,9 @@ async def edit(s: Services, event: pb.RoomEvent, body: str) -> None:
     )
 
 
-async def withdraw(s: Services, event: pb.RoomEvent) -> None:
-    await s.editing.delete_event(ME, pb.DeleteEventRequest(room_id="r1", event_id=event.event_id))
+async def withdraw(s: Services, event: pb.RoomEvent, **fields: object) -> None:
+    request = pb.DeleteEventRequest(room_id="r1", event_id=event.event_id, **fields)
+    await s.editing.delete_event(ME, request)
 
 
 async def told_to_handlers(room: RoomActor, count: int = 200) -> list[str]:
@@ -113,6 +114,65 @@ async def test_what_waits_for_a_worker_is_told_of_every_change(
     await withdraw(s, said)
     assert [one.content.text.body for one in s.hooks.revised] == ["better", ""]
     assert s.hooks.revised[1].HasField("delete_time")
+
+
+async def edited_by_message(
+    s: Services, room: RoomActor, body: str, **fields: object
+) -> tuple[pb.RoomEvent, pb.RoomEvent]:
+    """An event, and the message that edited it."""
+    said = await s.say(room, "first", source=pb.EventSource(participant_id="ada"), **fields)
+    content = pb.EditContent(
+        target_event_id=said.event_id, new_content=pb.Content(text=pb.TextContent(body=body))
+    )
+    message = pb.RoomEvent(
+        event_id=s.ids.new(),
+        type=pb.EVENT_TYPE_EDIT,
+        source=said.source,
+        content=pb.Content(edit=content),
+    )
+    async with room.lock:
+        target, refusal = await s.editing.authorise(room, message)
+        assert target is not None, refusal
+        draft = Draft(room, s.clock)
+        draft.add_event(message)
+        s.editing.apply(draft, message, target)
+        await draft.commit()
+    return said, message
+
+
+@pytest.mark.parametrize("change", ["edit", "withdraw", "withdraw with its root"])
+async def test_a_message_that_edited_loses_its_words_with_its_target(
+    s: Services, room: RoomActor, change: str
+) -> None:
+    root = await s.say(room, "root")
+    said, message = await edited_by_message(s, room, SECRET, parent_event_id=root.event_id)
+    assert (await stored_text(s, said)) == SECRET
+    s.hooks.listen_to_all()
+    if change == "edit":
+        await edit(s, said, "better")
+    elif change == "withdraw":
+        await withdraw(s, said)
+    else:
+        await withdraw(s, root, cascade_replies=True)
+        s.hooks.calls = [
+            one for one in s.hooks.calls if one.payload.event.event_id != root.event_id
+        ]
+    for item in await stored_items(room, Position(0, 0)):
+        assert SECRET.encode() not in item
+    told = [call.payload.event.event_id for call in s.hooks.calls]
+    assert told == [said.event_id], "hooks are told of the event, not of the message beside it"
+    stored = await s.store.get_event("acme", "r1", message.event_id)
+    assert stored is not None
+    assert stored.content.edit.target_event_id == said.event_id
+    assert SECRET.encode() in stored.SerializeToString(), "kept for the audit"
+    found = await s.timeline.search_events(ME, pb.SearchEventsRequest(query=SECRET))
+    assert not found.hits
+
+
+async def stored_text(s: Services, event: pb.RoomEvent) -> str:
+    stored = await s.store.get_event("acme", "r1", event.event_id)
+    assert stored is not None
+    return stored.content.text.body
 
 
 # ------------------------------------------------------------------ who may see what

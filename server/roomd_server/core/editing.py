@@ -1,13 +1,14 @@
 """Edits and withdrawals of events: who may, and what becomes of the event.
 
 An edited event keeps what it said before, a withdrawn one its content: for the audit, in
-the store only. ``log.shown`` strips both from everything that leaves.
+the store only. ``log.shown`` strips both from everything that leaves. An edit that came as a
+message says what its target says: it loses its words once the target has others, or none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import ListValue, Struct
@@ -15,13 +16,13 @@ from google.protobuf.struct_pb2 import ListValue, Struct
 from roomd import v1 as pb
 from roomd_server.core import errors
 from roomd_server.core.lifecycle import check_mask
-from roomd_server.core.log import PREVIOUS, shown
+from roomd_server.core.log import PREVIOUS, lost_its_words, shown
 from roomd_server.core.notify import Notifier
 from roomd_server.core.permissions import may_edit, participant_refusal
 from roomd_server.core.ports import Caller, Clock, EventQuery, Store
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import Rooms
-from roomd_server.core.structs import merge
+from roomd_server.core.structs import get_str, merge
 from roomd_server.core.times import timestamp
 
 PREVIOUS_VERSIONS = 10
@@ -31,8 +32,19 @@ PREVIOUS_BYTES = 256 * 1024
 REPLIES_PAGE = 500
 """Replies withdrawn in one transaction."""
 
+EDITED_BY = "_edited_by"
+"""Metadata key of the message that gave an event its present content, if one did."""
+
 MUTABLE_PATHS = frozenset(("content", "metadata"))
 ENDED = frozenset((pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED))
+
+
+class Target(NamedTuple):
+    """An event that is to be edited or withdrawn."""
+
+    event: pb.RoomEvent
+    former_edit: pb.RoomEvent | None = None
+    """The message that edited it last: what it says is not to be read any more."""
 
 
 class Editing:
@@ -46,9 +58,7 @@ class Editing:
 
     # -------------------------------------------------------------- messages
 
-    async def authorise(
-        self, actor: RoomActor, event: pb.RoomEvent
-    ) -> tuple[pb.RoomEvent | None, str]:
+    async def authorise(self, actor: RoomActor, event: pb.RoomEvent) -> tuple[Target | None, str]:
         """Find what an edit or delete message is about, and whether its author may.
 
         Returns:
@@ -64,14 +74,21 @@ class Editing:
         if target is None or not _is_changeable(target):
             return None, "target_event_not_found"
         refusal = may_edit(event, target, actor.participants)
-        return (None, refusal) if refusal else (target, "")
+        return (None, refusal) if refusal else (await self._with_former(actor, target), "")
 
-    def apply(self, draft: Draft, event: pb.RoomEvent, target: pb.RoomEvent) -> None:
+    def apply(self, draft: Draft, event: pb.RoomEvent, target: Target) -> None:
         """Carry out an authorised edit or delete message in its own draft."""
         if event.content.WhichOneof("kind") == "edit":
-            apply_edit(draft, target, event.content.edit.new_content)
+            apply_edit(draft, target, event.content.edit.new_content, edited_by=event.event_id)
         else:
             apply_delete(draft, target, event.content.delete.reason)
+
+    async def _with_former(self, actor: RoomActor, event: pb.RoomEvent) -> Target:
+        """The target with the message that edited it last."""
+        edit_id = get_str(event.metadata, EDITED_BY)
+        if not edit_id:
+            return Target(event)
+        return Target(event, await self._store.get_event(actor.org, actor.room_id, edit_id))
 
     def changed(
         self, actor: RoomActor, cause: pb.RoomEvent | None, events: Sequence[pb.RoomEvent]
@@ -85,10 +102,12 @@ class Editing:
         """
         data = {"cause_event_id": cause.event_id} if cause is not None else None
         for event in events:
+            self._notifier.revised(actor, shown(event))
+            if lost_its_words(event):
+                continue  # the change is the target's, which is told
             trigger, code = pb.HOOK_TRIGGER_ON_EVENT_UPDATED, "event_updated"
             if event.HasField("delete_time"):
                 trigger, code = pb.HOOK_TRIGGER_ON_EVENT_DELETED, "event_deleted"
-            self._notifier.revised(actor, shown(event))
             self._notifier.announce(
                 actor,
                 code,
@@ -129,7 +148,7 @@ class Editing:
             draft = Draft(actor, self._clock)
             event = apply_edit(
                 draft,
-                target,
+                await self._with_former(actor, target),
                 request.content if "content" in paths else None,
                 request.metadata if "metadata" in paths else None,
             )
@@ -154,7 +173,7 @@ class Editing:
             changed: list[pb.RoomEvent] = []
             if not event.HasField("delete_time"):
                 draft = Draft(actor, self._clock)
-                event = apply_delete(draft, event, request.reason)
+                event = apply_delete(draft, await self._with_former(actor, event), request.reason)
                 await draft.commit()
                 changed.append(event)
             if request.cascade_replies:
@@ -174,11 +193,10 @@ class Editing:
         changed: list[pb.RoomEvent] = []
         while replies := await self._store.list_events(actor.org, query):
             draft = Draft(actor, self._clock)
-            changed += [
-                apply_delete(draft, reply, request.reason)
-                for reply in replies
-                if not reply.HasField("delete_time")
-            ]
+            for reply in replies:
+                if not reply.HasField("delete_time"):
+                    target = await self._with_former(actor, reply)
+                    changed.append(apply_delete(draft, target, request.reason))
             await draft.commit()
             query.after_index = replies[-1].index
         return changed
@@ -192,17 +210,25 @@ class Editing:
 
 def apply_edit(
     draft: Draft,
-    target: pb.RoomEvent,
+    target: Target,
     new_content: pb.Content | None,
     metadata: Struct | None = None,
+    edited_by: str = "",
 ) -> pb.RoomEvent:
     """Give a stored event new content or metadata in a draft; what it said is kept.
+
+    Args:
+        draft: It.
+        target: The event.
+        new_content: What it says from now on; None: the same.
+        metadata: To be merged.
+        edited_by: Id of the message that asks for it; empty: a call.
 
     Returns:
         The event as it will be.
     """
     event = pb.RoomEvent()
-    event.CopyFrom(target)
+    event.CopyFrom(target.event)
     paths = ["metadata"]
     if metadata is not None:
         merge(event.metadata, metadata)
@@ -211,25 +237,39 @@ def apply_edit(
         event.content.CopyFrom(new_content)
         event.metadata.update({"edited": True})
         event.edit_time.CopyFrom(timestamp(draft.now))
+        event.metadata.fields.pop(EDITED_BY, None)
+        if edited_by:
+            event.metadata.update({EDITED_BY: edited_by})
         paths = ["content", "edit_time", "metadata"]
+        _take_words(draft, target.former_edit)
     draft.change_event(event, paths)
     return event
 
 
-def apply_delete(draft: Draft, target: pb.RoomEvent, reason: str) -> pb.RoomEvent:
+def apply_delete(draft: Draft, target: Target, reason: str) -> pb.RoomEvent:
     """Withdraw a stored event in a draft; its content stays in the store.
 
     Returns:
         The event as it will be.
     """
     event = pb.RoomEvent()
-    event.CopyFrom(target)
+    event.CopyFrom(target.event)
     event.metadata.update({"deleted": True})
     if reason:
         event.metadata.update({"delete_reason": reason})
     event.delete_time.CopyFrom(timestamp(draft.now))
     draft.change_event(event, ["content", "delete_time", "metadata"])
+    _take_words(draft, target.former_edit)
     return event
+
+
+def _take_words(draft: Draft, edit: pb.RoomEvent | None) -> None:
+    """Let an edit message say no more what its target says no more; kept for the audit."""
+    if edit is None or edit.HasField("delete_time") or edit.content.WhichOneof("kind") != "edit":
+        return
+    said = edit.content.edit
+    empty = pb.EditContent(target_event_id=said.target_event_id, edit_source=said.edit_source)
+    apply_edit(draft, Target(edit), pb.Content(edit=empty))
 
 
 def _keep_previous(event: pb.RoomEvent) -> None:

@@ -20,7 +20,7 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
-from roomd_server.core.log import shown
+from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.ports import Caller, Clock, Store, WriteSet
@@ -341,7 +341,7 @@ class Lanes:
         if wait > 0:
             await self._.clock.sleep(wait)
         event = await self._event(lane, job)
-        if event is None or event.HasField("delete_time"):
+        if event is None or event.HasField("delete_time") or lost_its_words(event):
             return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
         breaker = self._.channels.breaker(actor.org, lane.channel_id)
         if not breaker.allow(self._.clock.monotonic()):

@@ -188,4 +188,11 @@ def shown(event: pb.RoomEvent) -> pb.RoomEvent:
     return copy
 
 
+def lost_its_words(event: pb.RoomEvent) -> bool:
+    """Whether an event is an edit whose target says something else by now, or nothing."""
+    if event.HasField("delete_time") or event.content.WhichOneof("kind") != "edit":
+        return False
+    return not event.content.edit.HasField("new_content")
+
+
 _EVENT = field_tag(pb.StreamItem, "event")

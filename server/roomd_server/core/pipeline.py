@@ -22,7 +22,7 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
-from roomd_server.core.editing import Editing
+from roomd_server.core.editing import Editing, Target
 from roomd_server.core.lane import Lanes
 from roomd_server.core.lifecycle import RESUME, resume_on_activity
 from roomd_server.core.log import shown
@@ -183,7 +183,7 @@ class Pipeline:
         draft: Draft,
         proposal: Proposal,
         verdict: Verdict | None,
-        target: pb.RoomEvent | None,
+        target: Target | None,
     ) -> Pending:
         """Everything is decided: put it into the room. Nothing is awaited from here on."""
         actor = draft.actor
