@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from core_services import ME, Services, services
+from core_services import ME, HandClock, Services, services
 
 from roomd import v1 as pb
 from roomd_server.channels.connection import ConnectionHub
@@ -63,8 +63,10 @@ class Channels:
 
 
 @asynccontextmanager
-async def channel_services(**options: Any) -> AsyncIterator[Channels]:
-    async with services() as s:
+async def channel_services(
+    clock: HandClock | None = None, **options: Any
+) -> AsyncIterator[Channels]:
+    async with services(clock) as s:
         limits = EngineOptions(**options)
         hub = ConnectionHub(s.clock, s.bus)
         script = ScriptDriver(s.clock)

@@ -17,7 +17,7 @@ from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Notifier
 from roomd_server.core.once import Once
-from roomd_server.core.ports import Caller, HookCall, ObserverResult, Verdict
+from roomd_server.core.ports import Caller, Cancellable, HookCall, ObserverResult, Verdict
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import Rooms
@@ -55,7 +55,7 @@ class HandClock:
         heapq.heappush(self._sleepers, (self.steady + seconds, self._count, future))
         await future
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Cancellable:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
     @property
@@ -189,8 +189,8 @@ class Services:
 
 
 @asynccontextmanager
-async def services() -> AsyncIterator[Services]:
-    clock, ids, hooks = HandClock(), CountedIds(), RecordedHooks()
+async def services(clock: HandClock | None = None) -> AsyncIterator[Services]:
+    clock, ids, hooks = clock or HandClock(), CountedIds(), RecordedHooks()
     store = await SqliteStore.open(":memory:", clock=clock)
     bus = FrameworkBus(clock)
     tail = Tail(ME.org, frozenset(), "")

@@ -260,14 +260,20 @@ async def test_the_outbound_limit_gives_places_and_begins_anew_when_it_changes(
     c: Channels,
 ) -> None:
     await c.register("ws", rate_limit=pb.RateLimit(max_per_second=1))
-    delays = [c.channels.outbound_delay(ME.org, "ws") for _ in range(3)]
-    assert delays == pytest.approx([0, 1, 2])
+
+    def delay() -> float:
+        limit = c.channels.outbound_limit(ME.org, "ws")
+        assert limit is not None
+        return limit.take(c.services.clock.monotonic())
+
+    assert [delay() for _ in range(3)] == pytest.approx([0, 1, 2])
     await update(c, ["settings"], channel_id="ws")
-    assert c.channels.outbound_delay(ME.org, "ws") == pytest.approx(3)
+    assert delay() == pytest.approx(3)
     await update(c, ["rate_limit"], channel_id="ws", rate_limit=pb.RateLimit(max_per_second=5))
-    assert c.channels.outbound_delay(ME.org, "ws") == 0
+    assert delay() == 0
     await update(c, ["rate_limit"], channel_id="ws")
-    assert c.channels.outbound_delay(ME.org, "ws") == 0
+    assert c.channels.outbound_limit(ME.org, "ws") is None
+    assert c.channels.outbound_limit(ME.org, "gone") is None
 
 
 async def test_the_breaker_lives_as_long_as_the_channel(c: Channels) -> None:

@@ -212,15 +212,14 @@ class ChannelDirectory:
             entry.inbound = TokenBuckets(limit, now)
         return entry.inbound.try_take(now)
 
-    def outbound_delay(self, org: str, channel_id: str) -> float:
-        """Take a place for a delivery; seconds until it may go out, over all rooms."""
+    def outbound_limit(self, org: str, channel_id: str) -> TokenBuckets | None:
+        """The channel's own limit of deliveries, over all rooms; None: it has none."""
         entry = self._entry(org, channel_id)
         if entry is None or not entry.channel.HasField("rate_limit"):
-            return 0.0
-        now = self._clock.monotonic()
+            return None
         if entry.outbound is None:
-            entry.outbound = TokenBuckets(entry.channel.rate_limit, now)
-        return entry.outbound.take(now)
+            entry.outbound = TokenBuckets(entry.channel.rate_limit, self._clock.monotonic())
+        return entry.outbound
 
     # -------------------------------------------------------------- calls
 

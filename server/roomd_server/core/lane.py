@@ -24,7 +24,7 @@ from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.ports import Caller, Clock, Store, WriteSet
-from roomd_server.core.resilience import TokenBuckets, retry_delay
+from roomd_server.core.resilience import TokenBuckets, retry_delay, take_together
 from roomd_server.core.room import RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.times import seconds_of, timestamp
@@ -335,7 +335,7 @@ class Lanes:
         if binding is None:
             return Attempt(failed("not_attached", "the channel was detached before it was sent"))
         left = seconds_of(job.delivery.deadline_time) - self._.clock.now()
-        wait = self._rate_delay(lane, binding)
+        wait = self._rate_delay(lane, binding, left)
         if wait > left:
             return Attempt(failed("rate_limited", "no place in the rate limit before the deadline"))
         if wait > 0:
@@ -356,20 +356,23 @@ class Lanes:
             self._.bus.emit(actor.org, "circuit_breaker_opened", channel_id=lane.channel_id)
         return attempt
 
-    def _rate_delay(self, lane: Lane, binding: pb.Binding) -> float:
-        """Seconds until both limits, the binding's and the channel's, let it go."""
-        wait = self._.channels.outbound_delay(lane.actor.org, lane.channel_id)
-        if not binding.HasField("rate_limit"):
-            return wait
+    def _rate_delay(self, lane: Lane, binding: pb.Binding, patience_seconds: float) -> float:
+        """Seconds until both limits, the binding's and the channel's, let it go; with less
+        patience it takes a place in neither.
+        """
         now = self._.clock.monotonic()
-        limit = binding.rate_limit.SerializeToString()
-        known = lane.actor.buckets.get(lane.channel_id)
-        if known is None or known[0] != limit:
-            known = lane.actor.buckets[lane.channel_id] = (
-                limit,
-                TokenBuckets(binding.rate_limit, now),
-            )
-        return max(wait, known[1].take(now))
+        limits = []
+        channel_limit = self._.channels.outbound_limit(lane.actor.org, lane.channel_id)
+        if channel_limit is not None:
+            limits.append(channel_limit)
+        if binding.HasField("rate_limit"):
+            limit = binding.rate_limit.SerializeToString()
+            known = lane.actor.buckets.get(lane.channel_id)
+            if known is None or known[0] != limit:
+                known = (limit, TokenBuckets(binding.rate_limit, now))
+                lane.actor.buckets[lane.channel_id] = known
+            limits.append(known[1])
+        return take_together(limits, now, patience_seconds)
 
 
 def _expired(delivery: pb.Delivery) -> pb.DeliveryResult:
