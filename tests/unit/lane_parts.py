@@ -14,7 +14,7 @@ from core_services import ME, HandClock, eventually
 
 from roomd import v1 as pb
 from roomd_server.core.cascade import Cascade
-from roomd_server.core.lane import Attempt, Job, Lane, LaneParts, Lanes
+from roomd_server.core.lane import Attempt, Job, Lane, LaneParts, Lanes, Told
 from roomd_server.core.outcomes import Outcomes
 from roomd_server.core.ports import Cancellable, DeliveryQuery
 from roomd_server.core.room import Draft, RoomActor
@@ -32,7 +32,7 @@ class TimerClock(HandClock):
         callback()
 
 
-SENT = Attempt(pb.DeliveryResult(state=pb.DELIVERY_STATE_SENT))
+SENT = Attempt(pb.DeliveryResult(state=pb.DELIVERY_STATE_SENT), Told.WORKS)
 
 
 @dataclass
@@ -55,7 +55,9 @@ class ToldSender:
         answer = self.answers.popleft() if self.answers else SENT
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        result = pb.DeliveryResult()  # whoever asks may write into it
+        result.CopyFrom(answer.result)
+        return answer._replace(result=result)
 
 
 @dataclass
@@ -125,7 +127,7 @@ class LaneRig:
         """Let everything happen that happens without time; wait for so many attempts."""
         if attempts is not None:
             await eventually(lambda: len(self.sender.sent) >= attempts)
-        for _ in range(20):
+        for _ in range(6):  # a commit takes a thread
             await asyncio.sleep(0.001)
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:

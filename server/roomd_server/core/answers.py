@@ -20,7 +20,7 @@ from roomd_server.core import errors
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import UNCOUNTED, Attempt, Job, Lane, failed
+from roomd_server.core.lane import UNCOUNTED, Attempt, Job, Lane, Told, failed, told_by_failure
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_write, effective_visibility
 from roomd_server.core.pipeline import Pipeline
@@ -98,22 +98,23 @@ class Answers:
             async with asyncio.timeout(self._.options.generation_timeout_seconds):
                 await self._generate(ask, stream)
         except TimeoutError:
-            return await self._failed(
-                stream, ResponderFailed("timeout", "too slow", retryable=True)
-            )
+            slow = ResponderFailed("timeout", "too slow", retryable=True)
+            return await self._failed(stream, slow, Told.FAILS)
         except ResponderFailed as error:
-            return await self._failed(stream, error)
-        except errors.RoomdError as error:
             return await self._failed(
-                stream, ResponderFailed(error.reason_name.lower(), error.message, retryable=True)
+                stream, error, told_by_failure(error.code, retryable=error.retryable)
             )
+        except errors.RoomdError as error:
+            # It could not enter the room: no fault of who answered.
+            fault = ResponderFailed(error.reason_name.lower(), error.message, retryable=True)
+            return await self._failed(stream, fault, Told.NOTHING)
         except asyncio.CancelledError:
             self._retract(stream, "server_stopping")
             raise
         finally:
             actor.generating -= 1
             actor.ephemerals.streams.pop(stream.stream_id, None)
-        return Attempt(pb.DeliveryResult(state=pb.DELIVERY_STATE_SENT, parts=1))
+        return Attempt(pb.DeliveryResult(state=pb.DELIVERY_STATE_SENT, parts=1), Told.WORKS)
 
     def _stream(
         self,
@@ -254,7 +255,7 @@ class Answers:
         verdict.reason = blocked.verdict.reason
         await self._enter(stream.actor, Proposal(event, stream.cascade, verdict=verdict))
 
-    async def _failed(self, stream: Stream, error: ResponderFailed) -> Attempt:
+    async def _failed(self, stream: Stream, error: ResponderFailed, told: Told) -> Attempt:
         """Make a failure visible: ON_ERROR, a framework event, the delivery's result."""
         self._retract(stream, error.code)
         # What was shown may not be said again by a second try.
@@ -274,10 +275,7 @@ class Answers:
                 event_id=stream.trigger.event_id,
                 error=error.message,
             )
-        return Attempt(
-            failed(error.code, error.message, retryable=retryable),
-            breaker=error.retryable and error.code not in UNCOUNTED,
-        )
+        return Attempt(failed(error.code, error.message, retryable=retryable), told)
 
     # -------------------------------------------------------------- entering the room
 

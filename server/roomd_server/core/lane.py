@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from roomd import v1 as pb
@@ -24,7 +25,12 @@ from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.ports import Caller, Clock, Store, WriteSet
-from roomd_server.core.resilience import TokenBuckets, retry_delay, take_together
+from roomd_server.core.resilience import (
+    CircuitBreaker,
+    TokenBuckets,
+    retry_delay,
+    take_together,
+)
 from roomd_server.core.room import RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.times import seconds_of, timestamp
@@ -46,6 +52,9 @@ CHANGED_RETRY_SECONDS = 0.5
 UNCOUNTED = UNSERVED | {EVENT_CHANGED}
 """Attempts that never reached the channel."""
 
+NEVER_ANSWERED = UNCOUNTED | {"no_recipient", "transcoding_failed", "invalid_answer"}
+"""Failures that the channel's other side had no part in."""
+
 
 class Job(NamedTuple):
     """A delivery to make."""
@@ -58,12 +67,23 @@ class Job(NamedTuple):
     """``RoomActor.edits`` when ``event`` was as it is here."""
 
 
+class Told(Enum):
+    """What an attempt says about the channel."""
+
+    WORKS = "works"
+    """It answered; a refused recipient is an answer, too."""
+    FAILS = "fails"
+    NOTHING = "nothing"
+    """It never came that far."""
+
+
 class Attempt(NamedTuple):
     """What one attempt came to."""
 
     result: pb.DeliveryResult
-    breaker: bool = False
-    """A failure that says something about the channel, not about the message."""
+    told: Told = Told.NOTHING
+    counts: bool = True
+    """Whether it used up one of the delivery's retries; said by the lane."""
 
 
 class Sender(Protocol):
@@ -264,19 +284,17 @@ class Lanes:
     async def _try(self, lane: Lane, job: Job) -> None:
         actor, delivery = lane.actor, job.delivery
         lane.progress = list(delivery.result.part_message_ids)
-        attempts = delivery.attempts
-        counted = max(0, attempts)
+        counted = delivery.attempts
         settled = False
         try:
             while True:
                 if seconds_of(delivery.deadline_time) <= self._.clock.now():
                     result = _expired(delivery)
                     break
-                result = (await self._attempt(lane, job)).result
-                attempts += 1
-                if result.error_code not in UNCOUNTED:
-                    counted += 1
-                delay = self._delay(lane, result, counted)
+                attempt = await self._attempt(lane, job)
+                result = attempt.result
+                counted += attempt.counts
+                delay = self._delay(lane, attempt, counted)
                 if delay is None or actor.deleted:
                     break
                 left = seconds_of(delivery.deadline_time) - self._.clock.now()
@@ -284,7 +302,7 @@ class Lanes:
                     result.state = pb.DELIVERY_STATE_EXPIRED
                     break
                 delivery = self._.outcomes.waiting(
-                    actor, delivery, result, attempts, delay, first=not settled
+                    actor, delivery, result, counted, delay, first=not settled
                 )
                 if not settled:
                     # Whoever waits for the cascade waits for first attempts, not for retries.
@@ -292,19 +310,23 @@ class Lanes:
                     job.cascade.report(delivery)
                     job.cascade.end()
                 await self._pause(lane, min(delay, left))
-            await self._.outcomes.record(actor, delivery, result, job.cascade, attempts)
+            await self._.outcomes.record(actor, delivery, result, job.cascade, counted)
         finally:
             if settled:
                 job.cascade.begin()
 
-    def _delay(self, lane: Lane, result: pb.DeliveryResult, counted: int) -> float | None:
+    def _delay(self, lane: Lane, attempt: Attempt, counted: int) -> float | None:
         """Seconds until the next attempt; None: there is none."""
+        result = attempt.result
         if result.state != pb.DELIVERY_STATE_FAILED or not result.retryable:
             return None
         if result.error_code in UNSERVED:
             return WAITING_RETRY_SECONDS
         if result.error_code == EVENT_CHANGED:
             return CHANGED_RETRY_SECONDS
+        if not attempt.counts:
+            breaker = self._.channels.breaker(lane.actor.org, lane.channel_id)
+            return breaker.retry_seconds(self._.clock.monotonic())
         binding = lane.actor.bindings.get(lane.channel_id)
         policy = binding.retry_policy if binding and binding.HasField("retry_policy") else None
         after = seconds_of(result.retry_after) if result.HasField("retry_after") else None
@@ -334,6 +356,9 @@ class Lanes:
         binding = actor.bindings.get(lane.channel_id)
         if binding is None:
             return Attempt(failed("not_attached", "the channel was detached before it was sent"))
+        breaker = self._.channels.breaker(actor.org, lane.channel_id)
+        if breaker.retry_seconds(self._.clock.monotonic()):
+            return _circuit_open()  # before it takes a place in the rate limits
         left = seconds_of(job.delivery.deadline_time) - self._.clock.now()
         wait = self._rate_delay(lane, binding, left)
         if wait > left:
@@ -343,18 +368,43 @@ class Lanes:
         event = await self._event(lane, job)
         if event is None or event.HasField("delete_time") or lost_its_words(event):
             return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
-        breaker = self._.channels.breaker(actor.org, lane.channel_id)
+        return await self._send(lane, job, event, breaker, self._senders[binding.category])
+
+    async def _send(
+        self,
+        lane: Lane,
+        job: Job,
+        event: pb.RoomEvent,
+        breaker: CircuitBreaker,
+        sender: Sender,
+    ) -> Attempt:
+        """Make the attempt when the breaker allows it, and tell the breaker of it."""
+        probes = breaker.is_open
         if not breaker.allow(self._.clock.monotonic()):
-            return Attempt(
-                failed("circuit_open", "the channel failed too often; waiting", retryable=True)
-            )
-        attempt = await self._senders[binding.category].attempt(lane, job, event)
-        if attempt.result.state != pb.DELIVERY_STATE_FAILED:
-            if breaker.success():
-                self._.bus.emit(actor.org, "circuit_breaker_closed", channel_id=lane.channel_id)
-        elif attempt.breaker and breaker.failure(self._.clock.monotonic()):
-            self._.bus.emit(actor.org, "circuit_breaker_opened", channel_id=lane.channel_id)
-        return attempt
+            return _circuit_open()
+        told = Told.NOTHING
+        try:
+            attempt = await sender.attempt(lane, job, event)
+            told = attempt.told
+        finally:
+            self._tell(lane, breaker, told, probes=probes)
+        # A probe is the breaker's try: an outage must not use up the retries of those who
+        # happen to make them.
+        unreached = attempt.result.error_code in UNCOUNTED or (probes and told is Told.FAILS)
+        return attempt._replace(counts=not unreached)
+
+    def _tell(self, lane: Lane, breaker: CircuitBreaker, told: Told, *, probes: bool) -> None:
+        """Let the channel's breaker know what an attempt says about the channel."""
+        org, channel_id = lane.actor.org, lane.channel_id
+        if told is Told.NOTHING:
+            if probes:
+                breaker.abandon()
+        elif told is Told.FAILS:
+            if breaker.failure(self._.clock.monotonic()):
+                self._.bus.emit(org, "circuit_breaker_opened", channel_id=channel_id)
+        elif breaker.success():
+            self._.bus.emit(org, "circuit_breaker_closed", channel_id=channel_id)
+            self.wake(org, channel_id)
 
     def _rate_delay(self, lane: Lane, binding: pb.Binding, patience_seconds: float) -> float:
         """Seconds until both limits, the binding's and the channel's, let it go; with less
@@ -382,6 +432,20 @@ def _expired(delivery: pb.Delivery) -> pb.DeliveryResult:
         result.CopyFrom(delivery.result)
     result.state = pb.DELIVERY_STATE_EXPIRED
     return result
+
+
+def told_by_failure(code: str, *, retryable: bool) -> Told:
+    """What a failure says about the channel: a refusal, also one that asks for patience, is
+    an answer.
+    """
+    if code in NEVER_ANSWERED:
+        return Told.NOTHING
+    return Told.FAILS if retryable and code != "rate_limited" else Told.WORKS
+
+
+def _circuit_open() -> Attempt:
+    fault = failed("circuit_open", "the channel failed too often; waiting", retryable=True)
+    return Attempt(fault, counts=False)
 
 
 def failed(code: str, message: str, *, retryable: bool = False) -> pb.DeliveryResult:

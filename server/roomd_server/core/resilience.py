@@ -125,14 +125,18 @@ class CircuitBreaker:
         return True
 
     def retry_seconds(self, now: float) -> float:
-        """Seconds until a probe may be made."""
+        """Seconds until a probe may be made; 0: now, or the breaker is closed."""
         if self._open_since is None:
             return 0.0
         since = max(self._open_since, self._probe_since or 0.0)
         return max(0.0, since + self._recovery_seconds - now)
 
+    def abandon(self) -> None:
+        """A probe ended without a word about the other side: somebody else may probe."""
+        self._probe_since = None
+
     def success(self) -> bool:
-        """A call worked; True when that closed the breaker."""
+        """A call was answered; True when that closed the breaker."""
         closed = self._open_since is not None
         self._failures = 0
         self._open_since = self._probe_since = None

@@ -10,13 +10,11 @@ from roomd_server.core import transcode
 from roomd_server.core.capabilities import recipient_key_of
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import UNCOUNTED, Attempt, Job, Lane, failed
+from roomd_server.core.lane import Attempt, Job, Lane, Told, failed, told_by_failure
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Driver, Extensions
 from roomd_server.core.room import RoomActor
 from roomd_server.core.structs import get_str
-
-NOT_THE_CHANNELS_FAULT = UNCOUNTED | {"no_recipient", "transcoding_failed", "rate_limited"}
 
 
 class Responses(Protocol):
@@ -142,9 +140,6 @@ def _summed(last: pb.DeliveryResult, sent: list[str], parts: int) -> Attempt:
     if parts > 1 and any(sent):
         result.part_message_ids[:] = sent
         result.provider_message_id = sent[0]
-    trouble = (
-        result.state == pb.DELIVERY_STATE_FAILED
-        and result.retryable
-        and result.error_code not in NOT_THE_CHANNELS_FAULT
-    )
-    return Attempt(result, breaker=trouble)
+    if result.state != pb.DELIVERY_STATE_FAILED:
+        return Attempt(result, Told.WORKS)
+    return Attempt(result, told_by_failure(result.error_code, retryable=result.retryable))
