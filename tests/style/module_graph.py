@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from source_tree import Source
@@ -46,6 +47,44 @@ def unreachable(sources: Iterable[Source], entries: Iterable[str]) -> set[str]:
         for name, source in by_name.items()
         if name not in reached and not source.name.endswith("/__init__.py")
     }
+
+
+def unused(sources: Iterable[Source]) -> set[str]:
+    """Top-level names that nothing but their own definition says: ``path:name``.
+
+    A name is used where its own module reads it, where another imports it from there, and
+    wherever it is read off something (``module.name``).
+    """
+    everything = list(sources)
+    imported = {name for source in everything for name in imports(source)}
+    read_off = {node.attr for source in everything for node in source.of(ast.Attribute)}
+    return {
+        f"{source.name}:{name}"
+        for source in everything
+        for name in _top_level(source) - _read_here(source)
+        if f"{source.module}.{name}" not in imported and name not in read_off
+    }
+
+
+def _top_level(source: Source) -> set[str]:
+    names: set[str] = set()
+    for node in source.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(one.id for one in targets if isinstance(one, ast.Name))
+    return {name for name in names if not name.startswith("__")}
+
+
+def _read_here(source: Source) -> set[str]:
+    names = {node.id for node in source.of(ast.Name) if isinstance(node.ctx, ast.Load)}
+    # Annotations in quotes, and what is looked up by its name.
+    return names | {word for node in source.of(ast.Constant) for word in _words(node.value)}
+
+
+def _words(value: object) -> set[str]:
+    return set(re.findall(r"\w+", value)) if isinstance(value, str) and "\n" not in value else set()
 
 
 def lineages(sources: Iterable[Source]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from module_graph import lineages, unreachable
+from module_graph import lineages, unreachable, unused
 from source_tree import Source, sources
 
 ENTRIES = {
@@ -14,6 +14,12 @@ ENTRIES = {
     "roomd.models.participant": "an import path of the documents",
 }
 """Where a process or an application begins → why."""
+
+CALLED_FROM_OUTSIDE = {
+    "server/roomd_server/stores/sqlite_schema.py:migrate": "brings a file up to date by itself",
+    "server/roomd_server/wiring.py:start_embedded": "the SDK starts it inside a process",
+}
+"""Names that no module of the server says → why."""
 
 MAX_DEPTH = 2
 MAX_DEPTH_OF_ERRORS = 3
@@ -52,6 +58,27 @@ def test_a_dead_module_is_found() -> None:
     ]
     dead = {"roomd_server.core.dead", "roomd_server.core.dead_too"}
     assert unreachable(tree, ["roomd_server.main"]) == dead
+
+
+def test_every_name_of_the_server_is_used() -> None:
+    """What only tests call is dead. The SDK's names are for applications."""
+    server = [source for source in sources() if source.module.startswith("roomd_server")]
+    dead = unused(server) - set(CALLED_FROM_OUTSIDE)
+    assert not dead, "nothing says (else name it with the reason):\n" + "\n".join(sorted(dead))
+    assert set(CALLED_FROM_OUTSIDE) <= unused(server), "take out what is used"
+
+
+def test_a_dead_name_is_found() -> None:
+    def at(name: str, text: str) -> Source:
+        return Source(f"server/roomd_server/{name}.py", text)
+
+    tree = [
+        at("a", "DEAD = 1\nUSED = 2\nASKED = 3\nOWN = 4\ndef dead(): return OWN\n"),
+        at("b", "from roomd_server import a\nfrom roomd_server.a import USED\nx: int = a.ASKED\n"),
+        at("c", "DEAD = 1\nprint(DEAD)\nfrom .b import x\n"),
+    ]
+    found = {"server/roomd_server/a.py:DEAD", "server/roomd_server/a.py:dead"}
+    assert unused(tree) == found
 
 
 def test_inheritance_is_shallow() -> None:

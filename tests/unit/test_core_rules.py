@@ -12,7 +12,7 @@ from roomd_server.core.capabilities import DEFAULTS, category_of, effective, rec
 from roomd_server.core.content_rules import check_content
 from roomd_server.core.keys import KeyMemory, fingerprint, key_hash
 from roomd_server.core.resilience import CircuitBreaker, TokenBuckets, retry_delay
-from roomd_server.core.structs import get_str, merge, reserved_keys
+from roomd_server.core.structs import get_str, merge
 from roomd_server.core.transcode import fit, split_text, strip_markup, text_of, transcode
 from roomd_server.core.triggers import TRIGGERS, apply_mask
 
@@ -294,8 +294,6 @@ def test_metadata_merges_key_by_key() -> None:
     merge(target, patch)
     assert dict(target.items()) == {"a": 1, "c": 3}
     assert get_str(target, "a") == ""
-    patch.update({"_mine": 1})
-    assert reserved_keys(patch) == ["_mine"]
 
 
 def test_every_channel_type_has_capabilities() -> None:

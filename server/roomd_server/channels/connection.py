@@ -135,12 +135,6 @@ class ConnectionHub:
             for connection in list(line.connections.values()):
                 self.close(connection, reason)
 
-    def end_all(self, error: errors.RoomdError) -> None:
-        """End all connections at once."""
-        for line in self._all_lines():
-            for connection in list(line.connections.values()):
-                self.end(connection, error)
-
     def line_of(self, connection: Connection) -> Line | None:
         """The line that a live connection belongs to."""
         line = self._find_line(connection.org, connection.channel_id)

@@ -12,8 +12,6 @@ from roomd_server.core.keys import KeyMemory
 from roomd_server.core.ports import Clock, Ids, RoomSnapshot, Store
 from roomd_server.core.room import RoomActor
 
-RECENT_KEYS = 512
-
 
 class RoomDirectory:
     """The owners of all live rooms, the least recently used idle ones let go first."""

@@ -6,7 +6,6 @@ framework events follow the commit, outside the room's lock. Timers are in ``tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from roomd import v1 as pb
@@ -73,8 +72,6 @@ ARCHIVE = Move(
     frozenset((CLOSED,)),
     frozenset((ARCHIVED,)),
 )
-
-MOVES: Mapping[str, Move] = {move.code: move for move in (PAUSE, RESUME, CLOSE, ARCHIVE)}
 
 MUTABLE_PATHS = frozenset(("metadata", "labels", "timers"))
 

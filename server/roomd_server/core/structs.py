@@ -14,11 +14,6 @@ def merge(target: Struct, patch: Struct) -> None:
             target.fields[key].CopyFrom(value)
 
 
-def reserved_keys(struct: Struct) -> list[str]:
-    """Keys that belong to the server: they begin with an underscore."""
-    return [key for key in struct.fields if key.startswith("_")]
-
-
 def get_str(struct: Struct, key: str) -> str:
     """A string value; '' when it is missing or something else."""
     value = struct.fields.get(key)
