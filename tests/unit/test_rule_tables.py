@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
@@ -12,6 +15,7 @@ from roomd_server.core.content_rules import MAX_DEPTH, MAX_PARTS, check_content
 from roomd_server.core.structs import merge
 from roomd_server.core.triggers import TRIGGERS, apply_mask
 
+ROOT = Path(__file__).resolve().parents[2]
 BEFORE, DELIVER = pb.HOOK_TRIGGER_BEFORE_BROADCAST, pb.HOOK_TRIGGER_BEFORE_DELIVER
 
 
@@ -37,6 +41,24 @@ def test_gates_decide_and_validate_and_the_rest_observe() -> None:
         assert row.modes == (gate if is_gate else {pb.HOOK_MODE_OBSERVE}), name
         assert bool(row.mutable) is is_gate, name
         assert row.payload in pb.HookPayload.DESCRIPTOR.fields_by_name, name
+
+
+def comments_of_triggers() -> dict[str, str]:
+    """What the protocol says of each trigger, the words of a comment in one line."""
+    text = (ROOT / "proto/roomd/v1/hook.proto").read_text(encoding="utf-8")
+    found = re.findall(r"((?: *//.*\n)+) *(HOOK_TRIGGER_\w+) =", text)
+    return {name: " ".join(re.sub(r" *// ?", " ", words).split()) for words, name in found}
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=pb.HookTrigger.Name)
+def test_the_protocol_says_what_the_table_says(trigger: int) -> None:
+    words, row = comments_of_triggers()[pb.HookTrigger.Name(trigger)], TRIGGERS[trigger]
+    modes = {mode for mode in pb.HookMode.values() if f" {pb.HookMode.Name(mode)[10:]}" in words}
+    assert modes == row.modes
+    payload = re.search(r"Payload: (\w+)", words)
+    assert payload is None or payload[1] in (row.payload, "the")
+    mutable = re.search(r"Mutable: ([\w., ]+)\.", words)
+    assert (tuple(mutable[1].split(", ")) if mutable else ()) == row.mutable
 
 
 def event(body: str, **fields: object) -> pb.HookPayload:
