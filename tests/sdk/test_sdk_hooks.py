@@ -26,6 +26,10 @@ from roomd import (
     TextContent,
     WouldDeadlockError,
 )
+from roomd import v1 as pb
+from roomd._convert import HOOK_TRIGGERS
+from roomd._hooks import MUTABLE
+from roomd_server.core.triggers import TRIGGERS
 
 BEFORE, AFTER = HookTrigger.BEFORE_BROADCAST, HookTrigger.AFTER_BROADCAST
 
@@ -79,16 +83,92 @@ async def test_modify_changes_only_what_differs(kit: RoomKit) -> None:
     assert (event.content.body, event.metadata["checked"]) == ("HELLO", True)
 
 
-async def test_what_a_hook_may_not_change_stays(kit: RoomKit) -> None:
+def forged(event: RoomEvent, field: str) -> RoomEvent:
+    """The event with other words and one thing more that is not the hook's to change."""
+    values = {
+        "source": event.source.model_copy(update={"participant_id": "somebody-else"}),
+        "status": "read",
+        "chain_depth": 4,
+        "metadata": {"_hooks": {"other": "said so"}},
+    }
+    update = {"content": TextContent(body="changed"), field: values[field]}
+    return event.model_copy(update=update)
+
+
+@pytest.mark.parametrize("field", ["source", "status", "chain_depth", "metadata"])
+async def test_what_a_hook_may_not_change_is_its_failure(
+    kit: RoomKit, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
+    """It is said where its author looks, and in the trace; and nothing of it is applied."""
+
     @kit.hook(BEFORE)
     async def forge(event: RoomEvent, ctx: RoomContext) -> HookResult:
-        source = event.source.model_copy(update={"participant_id": "somebody-else"})
-        content = TextContent(body="changed")
-        return HookResult.modify(event.model_copy(update={"source": source, "content": content}))
+        return HookResult.modify(forged(event, field))
 
     await furnish(kit, "room", websocket("ws"))
     event = (await say(kit, "ws", "hello")).event
-    assert (event.content.body, event.source.participant_id) == ("changed", "user-1")
+    assert (event.content.body, event.source.participant_id) == ("hello", "user-1")
+    name = "metadata._hooks" if field == "metadata" else field
+    wanted = f"HookResult.modify changed {name}; before_broadcast lets change content, metadata"
+    assert wanted in caplog.text
+    stored = await kit._session.call(
+        "EventService/GetEvent",
+        pb.GetEventRequest(room_id="room", event_id=event.id),
+        pb.GetEventResponse,
+    )
+    (trace,) = stored.event.hook_trace
+    assert trace.decision == "error"
+    assert wanted in trace.reason
+
+
+async def test_a_proactive_text_lets_a_hook_change_less(
+    kit: RoomKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    @kit.hook(HookTrigger.BEFORE_DELIVER)
+    async def hide(event: RoomEvent, ctx: RoomContext) -> HookResult:
+        return HookResult.modify(event.model_copy(update={"visibility": "none"}))
+
+    await furnish(kit, "room", websocket("ws"))
+    event = await kit.deliver("room", "reminder", "ws")
+    assert event is not None
+    assert event.visibility == "all"
+    wanted = "HookResult.modify changed visibility; before_deliver lets change content, metadata"
+    assert wanted in caplog.text
+
+
+async def test_an_event_that_a_hook_made_itself_changes_what_it_says(kit: RoomKit) -> None:
+    """Its id and time are new, but nobody asked for others."""
+
+    @kit.hook(BEFORE)
+    async def retell(event: RoomEvent, ctx: RoomContext) -> HookResult:
+        content = TextContent(body="retold")
+        return HookResult.modify(
+            RoomEvent(room_id=event.room_id, source=event.source, content=content)
+        )
+
+    await furnish(kit, "room", websocket("ws"))
+    event = (await say(kit, "ws", "hello")).event
+    assert (event.content.body, event.source.participant_id) == ("retold", "user-1")
+
+
+async def test_a_hook_that_watches_is_told_that_it_cannot_block(
+    kit: RoomKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    @kit.hook(AFTER)
+    async def too_late(event: RoomEvent, ctx: RoomContext) -> HookResult:
+        return HookResult.block("no")
+
+    await furnish(kit, "room", websocket("ws"))
+    await say(kit, "ws", "hello")
+    assert "too_late watches what has happened: its block has no effect" in caplog.text
+
+
+def test_what_may_change_is_what_the_server_lets_change() -> None:
+    for trigger, mutable in MUTABLE.items():
+        row = TRIGGERS[HOOK_TRIGGERS.number(trigger)]
+        assert tuple(f"event.{name}" for name in mutable) == row.mutable
+    deciding = {number for number, row in TRIGGERS.items() if row.mutable}
+    assert {HOOK_TRIGGERS.number(trigger) for trigger in MUTABLE} == deciding
 
 
 async def test_everything_that_a_result_may_carry(kit: RoomKit) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import roomd
 from roomd import RoomKit, channels, exceptions
 from roomd._convert import HOOK_TRIGGERS
-from roomd._hooks import DECIDING
+from roomd._hooks import MUTABLE
 from roomd._names import MAX_NAME, handler_name
 from roomd.models import channel, delivery, enums, event, room
 
@@ -210,7 +210,7 @@ def test_enums_have_the_documents_words(name: str) -> None:
 def test_every_trigger_is_one_of_the_protocols() -> None:
     for trigger in enums.HookTrigger:
         assert HOOK_TRIGGERS.word(HOOK_TRIGGERS.number(trigger)) == trigger
-    assert set(enums.HookTrigger) >= DECIDING
+    assert set(enums.HookTrigger) >= set(MUTABLE)
 
 
 def test_every_error_is_a_roomkit_error() -> None:

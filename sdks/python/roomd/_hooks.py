@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+import logging
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ from roomd.models.enums import ChannelDirection, ChannelType, HookExecution, Hoo
 from roomd.models.event import RoomEvent
 from roomd.models.hook import HookResult
 
+log = logging.getLogger(__name__)
+
 HookFn = Callable[..., Any]
 
 MAX_DECIDE_SECONDS = 10.0
@@ -34,8 +37,18 @@ MAX_DECIDE_SECONDS = 10.0
 MAX_OBSERVE_SECONDS = 300.0
 DEFAULT_RECENT_EVENTS = 20
 
-DECIDING = frozenset((HookTrigger.BEFORE_BROADCAST, HookTrigger.BEFORE_DELIVER))
-"""Triggers whose hooks decide. All others only watch, whatever execution was asked for."""
+MUTABLE: Mapping[HookTrigger, tuple[str, ...]] = {
+    HookTrigger.BEFORE_BROADCAST: (
+        "content",
+        "metadata",
+        "visibility",
+        "response_visibility",
+        "addressed_to",
+    ),
+    HookTrigger.BEFORE_DELIVER: ("content", "metadata"),
+}
+"""Triggers whose hooks decide, and what of the event they may change. All others only watch,
+whatever execution was asked for."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ def hook_handler(
     Raises:
         ValueError: an ASYNC hook on a trigger that only takes decisions.
     """
-    decides = trigger in DECIDING
+    decides = trigger in MUTABLE
     if decides and execution == HookExecution.ASYNC:
         raise ValueError(
             f"{trigger} hooks decide, so they are SYNC; watch with AFTER_BROADCAST instead"
@@ -92,8 +105,11 @@ def hook_handler(
         if inspect.isawaitable(outcome):
             outcome = await outcome
         if not decides:
-            return _done(outcome)
-        return decision_from(outcome, invocation.hook)
+            return _done(outcome, invocation.handler)
+        answer = decision_from(outcome, invocation.hook, trigger)
+        if isinstance(answer, pb.Failure):
+            log.error("hook %s: %s", invocation.handler, answer.status.message)
+        return answer
 
     return Handler(pb.HandlerSpec(hook=spec), serve)
 
@@ -124,26 +140,28 @@ def payload_from_pb(payload: pb.HookPayload) -> Any:
     return None
 
 
-def _done(outcome: Any) -> pb.Done:
+def _done(outcome: Any, hook: str) -> pb.Done:
     """An observer may answer with tasks and observations."""
     if not isinstance(outcome, HookResult):
         return pb.Done()
+    if outcome.action != "allow":
+        log.warning("hook %s watches what has happened: its %s has no effect", hook, outcome.action)
     return pb.Done(
         tasks=[task_to_pb(task) for task in outcome.tasks],
         observations=[observation_to_pb(one) for one in outcome.observations],
     )
 
 
-def decision_from(outcome: Any, payload: pb.HookPayload) -> Answer:
+def decision_from(outcome: Any, payload: pb.HookPayload, trigger: HookTrigger) -> Answer:
     """A hook's result as a decision; anything else is the hook's failure.
 
     Args:
         outcome: What the hook returned.
         payload: What it was given, as it came: the hook may have written into its own copy.
+        trigger: Why it ran: says what it may change.
     """
     if not isinstance(outcome, HookResult):
-        message = f"a SYNC hook must return a HookResult, not {type(outcome).__name__}"
-        return pb.Failure(status=pb.Status(code=3, message=message))
+        return _refused(f"a SYNC hook must return a HookResult, not {type(outcome).__name__}")
     decision = pb.HookDecision(
         tasks=[task_to_pb(task) for task in outcome.tasks],
         observations=[observation_to_pb(one) for one in outcome.observations],
@@ -159,23 +177,47 @@ def decision_from(outcome: Any, payload: pb.HookPayload) -> Answer:
     if outcome.action == "block":
         decision.block.reason = outcome.reason or "blocked"
     elif outcome.action == "modify" and isinstance(outcome.event, RoomEvent):
-        decision.modify.CopyFrom(_modify(outcome.event, event_from_pb(payload.event)))
+        original, mutable = event_from_pb(payload.event), MUTABLE[trigger]
+        if wrong := _changed_beside(outcome.event, original, mutable):
+            return _refused(
+                f"HookResult.modify changed {', '.join(wrong)}; "
+                f"{trigger} lets change {', '.join(mutable)}",
+                pb.ERROR_REASON_MASK_NOT_MUTABLE,
+            )
+        decision.modify.CopyFrom(_modify(outcome.event, original, mutable))
     elif outcome.action == "modify":
-        message = "HookResult.modify needs an event"
-        return pb.Failure(status=pb.Status(code=3, message=message))
+        return _refused("HookResult.modify needs an event")
     else:
         decision.allow.SetInParent()
     return decision
 
 
-MUTABLE = ("content", "metadata", "visibility", "response_visibility", "addressed_to")
+def _refused(message: str, reason: pb.ErrorReason = pb.ERROR_REASON_VALIDATION) -> pb.Failure:
+    return pb.Failure(status=pb.Status(code=3, message=message, reason=reason))
 
 
-def _modify(changed: RoomEvent, original: RoomEvent) -> pb.Modify:
+def _changed_beside(changed: RoomEvent, original: RoomEvent, mutable: Collection[str]) -> list[str]:
+    """What a hook changed and may not. What it left to defaults, in an event that it made
+    itself, it did not change.
+    """
+    wrong = [
+        name
+        for name in sorted(changed.model_fields_set.difference(mutable))
+        if getattr(changed, name) != getattr(original, name)
+    ]
+    wrong += [
+        f"metadata.{key}"
+        for key, value in changed.metadata.items()
+        if key.startswith("_") and original.metadata.get(key) != value
+    ]
+    return wrong
+
+
+def _modify(changed: RoomEvent, original: RoomEvent, mutable: Collection[str]) -> pb.Modify:
     """Only what differs is named in the mask, so that a hook changes nothing by accident."""
     event = event_to_pb(changed)
     paths = [
-        f"event.{name}" for name in MUTABLE if getattr(changed, name) != getattr(original, name)
+        f"event.{name}" for name in mutable if getattr(changed, name) != getattr(original, name)
     ]
     modify = pb.Modify(payload=pb.HookPayload(event=event))
     modify.update_mask.paths.extend(paths or ["event.content"])
