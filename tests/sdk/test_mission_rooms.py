@@ -219,16 +219,26 @@ async def test_channel_capabilities(names: Names) -> None:
 
 
 async def test_custom_content_transcoder(names: Names) -> None:
-    provider = MockSMSProvider()
-    channel = names["SMSChannel"]("sms", provider=provider)
+    """An SMS channel takes media, and 1600 characters; one that takes text only is told."""
+    plain, full = MockSMSProvider(), MockSMSProvider()
     await run(names, "004", "Custom Content Transcoder")
     kit = names["kit"]
-    await furnish(kit, "room", websocket("ws"), channel)
+    await furnish(kit, "room", websocket("ws"), names["SMSChannel"]("mms", provider=full))
+    kit.register_channel(names["SMSChannel"]("sms", provider=plain))
+    number = {"phone_number": "+15550001111"}
+    only_text = names["ChannelCapabilities"](max_length=40)
+    await kit.attach_channel("room", "sms", metadata=number, capabilities=only_text)
     content = names["MediaContent"](
         url="https://example.com/x.png", mime_type="image/png", caption="a cat"
     )
     await kit.send_event("room", "ws", content)
-    assert [one.event.content.body for one in provider.sent] == ["[Image received: a cat]"]
+    await kit.send_event("room", "ws", names["TextContent"](body="long " * 400))
+    assert [one.event.content.body for one in plain.sent] == [
+        "[Image received: a cat]",
+        "long long long long long long long lo...",
+    ]
+    assert [one.event.content.type for one in full.sent] == ["media", "text"]
+    assert len(full.sent[1].event.content.body) == 1600
 
 
 async def test_multichannel_transcoding(names: Names) -> None:

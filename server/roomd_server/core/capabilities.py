@@ -170,6 +170,21 @@ def recipient_key_of(channel_type: int) -> str:
     return _RECIPIENT_KEYS.get(channel_type, "")
 
 
+def described(binding: pb.Binding, capabilities: pb.Capabilities) -> pb.Binding:
+    """A binding as handlers are told it: with the capabilities that hold for it."""
+    if binding.HasField("capabilities"):
+        return binding
+    copy = pb.Binding()
+    copy.CopyFrom(binding)
+    copy.capabilities.CopyFrom(capabilities)
+    return copy
+
+
+def of_type(org: str, binding: pb.Binding) -> pb.Capabilities:
+    """What a bound channel can show by its type, when nobody knows the channel itself."""
+    return effective(pb.Channel(type=binding.channel_type), binding)
+
+
 def effective(channel: pb.Channel, binding: pb.Binding | None) -> pb.Capabilities:
     """The binding's capabilities, else the channel's, else the type's."""
     if binding is not None and binding.HasField("capabilities"):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from roomd import v1 as pb
 from roomd_server.core import errors, paging
 from roomd_server.core.bus import FrameworkBus
-from roomd_server.core.capabilities import category_of, effective
+from roomd_server.core.capabilities import category_of, effective, of_type
 from roomd_server.core.lifecycle import check_mask, next_etag
 from roomd_server.core.once import Once
 from roomd_server.core.options import EngineOptions
@@ -167,7 +167,7 @@ class ChannelDirectory:
         entry = self._entry(org, binding.channel_id)
         if entry is not None:
             return effective(entry.channel, binding)
-        return effective(pb.Channel(type=binding.channel_type), binding)
+        return of_type(org, binding)
 
     def delivery_deadline_seconds(self, org: str, channel_id: str) -> float:
         """How long one delivery may take, all attempts and waiting included."""

@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from roomd_server.core.capabilities import of_type
 from roomd_server.core.errors import room_not_found
 from roomd_server.core.keys import KeyMemory
 from roomd_server.core.ports import Clock, Ids, RoomSnapshot, Store
-from roomd_server.core.room import RoomActor
+from roomd_server.core.room import CapabilitiesOf, RoomActor
 
 
 class RoomDirectory:
@@ -22,6 +23,8 @@ class RoomDirectory:
         self._ids = ids
         self._max_live_rooms = max_live_rooms
         self._live: OrderedDict[tuple[str, str], RoomActor] = OrderedDict()
+        self.capabilities_of: CapabilitiesOf = of_type
+        """Set once at start, when the channels are known."""
         self._loading: dict[tuple[str, str], asyncio.Future[RoomActor | None]] = {}
 
     @property
@@ -69,12 +72,15 @@ class RoomDirectory:
         if snapshot.key_count > len(snapshot.recent_keys):
             hashes = await self._store.key_hashes(org, f"room:{room_id}", self._clock.now())
         keys = KeyMemory(snapshot.recent_keys, hashes)
-        return self._keep(RoomActor(org, snapshot, self._store, keys, self._ids.new()))
+        return self._keep(self._actor(org, snapshot, keys))
 
     def adopt(self, org: str, snapshot: RoomSnapshot) -> RoomActor:
         """Take a room that was just created and committed."""
-        keys = KeyMemory((), None)
-        return self._keep(RoomActor(org, snapshot, self._store, keys, self._ids.new()))
+        return self._keep(self._actor(org, snapshot, KeyMemory((), None)))
+
+    def _actor(self, org: str, snapshot: RoomSnapshot, keys: KeyMemory) -> RoomActor:
+        epoch = self._ids.new()
+        return RoomActor(org, snapshot, self._store, keys, epoch, self.capabilities_of)
 
     def _keep(self, actor: RoomActor) -> RoomActor:
         key = (actor.org, actor.room_id)

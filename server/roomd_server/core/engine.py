@@ -78,6 +78,7 @@ class Engine:
         once = Once(store, clock, retention_seconds=options.key_retention_seconds)
         self.notifier = Notifier(around.hooks, around.bus, clock, ids)
         self.channels = ChannelDirectory(store, clock, ids, around.drivers, options, around.bus)
+        self.directory.capabilities_of = self.channels.capabilities
         self.bindings = Bindings(
             store, self.rooms, self.channels, self.notifier, clock, ids, options
         )

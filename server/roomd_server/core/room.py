@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from roomd import v1 as pb
+from roomd_server.core.capabilities import described, of_type
 from roomd_server.core.keys import KeyMemory
 from roomd_server.core.log import Position, RoomLog, shown
 from roomd_server.core.permissions import may_see
@@ -32,6 +33,9 @@ from roomd_server.core.resilience import TokenBuckets
 from roomd_server.core.times import seconds_of, timestamp
 from roomd_server.core.waiting import FifoLock, conclude, outlast
 
+CapabilitiesOf = Callable[[str, pb.Binding], pb.Capabilities]
+"""``(org, binding)`` → what the bound channel can show."""
+
 HISTORY_PAGE = 200
 HISTORY_PAGES = 5
 """Events looked at for the history of a channel that may not see everything; what lies
@@ -42,6 +46,7 @@ class RoomActor:
     """One live room. State is read freely and changed only by a committed ``Draft``."""
 
     __slots__ = (
+        "_capabilities_of",
         "_handed_in",
         "_settled",
         "_submitted",
@@ -67,13 +72,20 @@ class RoomActor:
     )
 
     def __init__(
-        self, org: str, snapshot: RoomSnapshot, store: Store, keys: KeyMemory, epoch: str
+        self,
+        org: str,
+        snapshot: RoomSnapshot,
+        store: Store,
+        keys: KeyMemory,
+        epoch: str,
+        capabilities_of: CapabilitiesOf = of_type,
     ) -> None:
         room = snapshot.room
         head = room.latest_index + 1 if room.HasField("latest_index") else 0
         self.org = org
         self.room_id = room.room_id
         self.store = store
+        self._capabilities_of = capabilities_of
         self.room = room
         self.bindings = {binding.channel_id: binding for binding in snapshot.bindings}
         """In the order they were attached."""
@@ -193,7 +205,10 @@ class RoomActor:
         if wanted.room:
             context.room.CopyFrom(self.room)
         if wanted.bindings:
-            context.bindings.extend(self.bindings.values())
+            context.bindings.extend(
+                described(binding, self._capabilities_of(self.org, binding))
+                for binding in self.bindings.values()
+            )
         if wanted.participants:
             context.participants.extend(self.participants.values())
         if wanted.recent_events:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from roomd import v1 as pb
+from roomd_server.core.capabilities import described, effective
 from roomd_server.core.errors import (
     Aborted,
     AlreadyExists,
@@ -295,6 +296,7 @@ class Handlers:
         entry = self.provider(org, channel)
         if entry is None or not entry.spec.channel_provider.transcodes:
             return None
+        target = described(target, effective(channel, target))
         request = pb.Transcode(content=content, source_binding=source, target_binding=target)
         asked = await self.ask(entry, pb.HandlerCall(transcode=request), target.room_id)
         try:

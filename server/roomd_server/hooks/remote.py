@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from roomd import v1 as pb
+from roomd_server.core.capabilities import described, effective
 from roomd_server.core.errors import invalid
 from roomd_server.core.ports import Ask, ResponderFailed
 from roomd_server.hooks.chunks import ChunkBuffer
@@ -110,7 +111,7 @@ def _selection(entry: HandlerEntry) -> pb.ContextSelection:
 def _delivery(ask: Ask) -> pb.ChannelDelivery:
     return pb.ChannelDelivery(
         event=ask.event,
-        binding=ask.binding,
+        binding=described(ask.binding, effective(ask.channel, ask.binding)),
         delivery_id=ask.delivery_id,
         recipient=ask.recipient,
         part=ask.part,

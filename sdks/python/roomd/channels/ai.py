@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from roomd.channels.base import Channel, plain_event
 from roomd.channels.rendering import words_of
+from roomd.channels.targets import common_capabilities, targets_of
 from roomd.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomd.models.delivery import InboundMessage
 from roomd.models.enums import ChannelCategory, ChannelMediaType, ChannelType, EventType
@@ -121,6 +122,8 @@ class AIChannel(Channel):
         names = {who.id: who.display_name or who.id for who in context.participants}
         messages = [self._message(one, names, name_them=len(speakers) > 1) for one in history]
         overrides = binding.metadata
+        shown_to = targets_of(context.bindings, event.response_visibility or "all")
+        hints = common_capabilities(shown_to)
         return AIContext(
             messages=[message for message in messages if message is not None],
             system_prompt=overrides.get("system_prompt", self.system_prompt),
@@ -128,6 +131,8 @@ class AIChannel(Channel):
             max_tokens=overrides.get("max_tokens", self.max_tokens),
             tools=[AITool.model_validate(tool) for tool in overrides.get("tools", ())],
             room=context,
+            target_capabilities=hints,
+            target_media_types=hints.media_types if hints is not None else [],
         )
 
     def _is_said(self, one: RoomEvent, trigger: RoomEvent) -> bool:
