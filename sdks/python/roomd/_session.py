@@ -41,6 +41,7 @@ class Session:
         tls: As in ``Client``.
         path: For the server in this process: a SQLite file; None: in memory.
         options: For the server in this process: its settings.
+        takeover: As in ``Worker``.
     """
 
     def __init__(
@@ -51,10 +52,12 @@ class Session:
         tls: bool | bytes,
         path: str | None,
         options: Mapping[str, object],
+        takeover: bool = False,
     ) -> None:
         self._address = address
         self._api_key = api_key
         self._tls = tls
+        self._takeover = takeover
         self._path = path
         self._options = dict(options)
         self._embedded: _embedded.Embedded | None = None
@@ -122,7 +125,7 @@ class Session:
             address, key = self._embedded.address, self._embedded.key
             self._keeper = asyncio.create_task(self._end_with_the_loop())
         self._client = Client(address, key, tls=self._tls)
-        self._worker = Worker(self._client)
+        self._worker = Worker(self._client, takeover=self._takeover)
 
     async def _flush(self) -> None:
         assert self._worker is not None

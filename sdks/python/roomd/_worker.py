@@ -45,6 +45,9 @@ SILENCE_SECONDS = 70.0
 """Longer than three pings: a server that says nothing for this long is gone."""
 OUTGOING_FRAMES = 4096
 
+ANY_ETAG = "*"
+"""Attach with it: change the settings of whatever is there."""
+
 Answer = pb.HookDecision | pb.Done | pb.HandlerResult | pb.Failure
 Emit = Callable[[str], Awaitable[None]]
 """Sends a text delta of a streamed answer."""
@@ -79,10 +82,17 @@ class _Stream:
 
 
 class Worker:
-    """Serves handlers over one stream at a time (two while it moves)."""
+    """Serves handlers over one stream at a time (two while it moves).
 
-    def __init__(self, client: Client, worker_id: str = "") -> None:
+    Args:
+        client: The service.
+        worker_id: Its name for operators; empty: made from host and process.
+        takeover: Give handlers that others serve with other settings these ones.
+    """
+
+    def __init__(self, client: Client, worker_id: str = "", *, takeover: bool = False) -> None:
         self._client = client
+        self._takeover = takeover
         self._worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._handlers: dict[str, Handler] = {}
         self._stream: _Stream | None = None
@@ -270,17 +280,26 @@ class Worker:
         attach = pb.Attach(
             attach_id=self._attach_ids,
             handlers=[
-                pb.Handler(name=name, spec=handler.spec) for name, handler in handlers.items()
+                pb.Handler(name=name, spec=handler.spec, etag=self._etag(handler))
+                for name, handler in handlers.items()
             ],
         )
         await stream.outgoing.put(pb.ConnectRequest(attach=attach))
 
+    def _etag(self, handler: Handler) -> str:
+        """Take over once: on a later stream whoever took over meanwhile keeps it."""
+        is_first = handler.attached is not None and not handler.attached.done()
+        return ANY_ETAG if self._takeover and is_first else ""
+
     def _note_attached(self, attached: pb.Attached) -> None:
         for status in attached.handlers:
             handler = self._handlers.get(status.name)
-            if handler is None or handler.attached is None or handler.attached.done():
+            if handler is None or handler.attached is None:
                 continue
-            if status.status.code:
+            if handler.attached.done():
+                if status.status.code:
+                    log.error("%s is served here no more: %s", status.name, status.status.message)
+            elif status.status.code:
                 handler.attached.set_exception(error_of_status(status.status))
             else:
                 handler.attached.set_result(None)

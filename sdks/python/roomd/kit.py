@@ -79,6 +79,9 @@ class RoomKit:
         max_chain_depth: For the server in this process: answers to answers. Default 5.
         process_timeout: For the server in this process: seconds for one message. Default 30.
         inbound_rate_limit: For the server in this process: messages per channel.
+        takeover: What this kit serves (hooks, channels) gets this kit's settings, also when
+            other processes serve it with others now; without it that is refused. For new
+            versions of an application, beside the old ones.
         **later: The documents' other arguments; those that this version does not have are
             refused.
 
@@ -98,6 +101,7 @@ class RoomKit:
         max_chain_depth: int | None = None,
         process_timeout: float | None = None,
         inbound_rate_limit: RateLimit | None = None,
+        takeover: bool = False,
         **later: object,
     ) -> None:
         refuse_later(later)
@@ -105,7 +109,14 @@ class RoomKit:
         if address is not None and (settings or store is not None):
             names = ", ".join([*settings, *(["store"] if store is not None else [])])
             raise NotSupportedError(f"{names}: set it on the server at {address}, not here")
-        self._session = Session(address, api_key, tls=tls, path=store_path(store), options=settings)
+        self._session = Session(
+            address,
+            api_key,
+            tls=tls,
+            path=store_path(store),
+            options=settings,
+            takeover=takeover,
+        )
         self._channels = Channels(self._session)
         self._rooms = RoomCalls(self._session)
         self._events = EventCalls(self._session)

@@ -96,7 +96,7 @@ class Attaching:
     async def _attach_hook(
         self, seat: Seat, handler: pb.Handler, status: pb.Attached.HandlerStatus
     ) -> None:
-        entry = await self._registry.attach(seat.org, handler)
+        entry = await self._registry.attach(seat.org, handler, seat.worker_id)
         self._join(seat, entry.group, handler.max_in_flight)
         status.etag = entry.hook.etag
         status.warnings.extend(specs.warnings(entry.hook.spec))
@@ -106,7 +106,7 @@ class Attaching:
     def _attach_handler(
         self, seat: Seat, handler: pb.Handler, status: pb.Attached.HandlerStatus
     ) -> None:
-        entry: HandlerEntry = self._handlers.attach(seat.org, handler)
+        entry: HandlerEntry = self._handlers.attach(seat.org, handler, seat.worker_id)
         self._join(seat, entry.group, handler.max_in_flight)
         self._handlers.attached(entry)
         status.etag = entry.etag

@@ -28,7 +28,7 @@ from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.rulings import Check, failure_message
-from roomd_server.hooks.seats import Group
+from roomd_server.hooks.seats import ANY_ETAG, Group, check_rivals
 
 PROVIDER_TIMEOUT_SECONDS = 30.0
 MAX_PROVIDER_TIMEOUT_SECONDS = 600.0
@@ -104,12 +104,14 @@ class Handlers:
         """A handler that is or was attached."""
         return self._entries.get(org, {}).get(name)
 
-    def attach(self, org: str, handler: pb.Handler) -> HandlerEntry:
+    def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HandlerEntry:
         """Find the handler that a worker wants to serve; with a spec make or update it.
 
         Raises:
             NotFound: HOOK_NOT_FOUND, without a spec.
             InvalidArgument: VALIDATION.
+            AlreadyExists: HANDLER_CONFLICT, others serve it with another spec; HOOK_EXISTS,
+                they serve another kind.
             Aborted: ETAG_MISMATCH.
             ResourceExhausted: QUOTA.
         """
@@ -123,7 +125,7 @@ class Handlers:
             return entry
         if entry is None:
             return self._make(org, handler)
-        self._update(entry, handler)
+        self._update(entry, handler, worker_id)
         return entry
 
     def attached(self, entry: HandlerEntry) -> None:
@@ -150,11 +152,11 @@ class Handlers:
         mine[handler.name] = entry
         return entry
 
-    def _update(self, entry: HandlerEntry, handler: pb.Handler) -> None:
-        if handler.etag and handler.etag != entry.etag:
+    def _update(self, entry: HandlerEntry, handler: pb.Handler, worker_id: str) -> None:
+        if handler.etag not in ("", ANY_ETAG, entry.etag):
             raise Aborted(
                 pb.ERROR_REASON_ETAG_MISMATCH,
-                f"handler {entry.name!r} was changed meanwhile; attach without etag to overwrite",
+                f"handler {entry.name!r} was changed meanwhile; attach with its new etag",
             )
         if handler.spec == entry.spec:
             return
@@ -164,6 +166,9 @@ class Handlers:
                 pb.ERROR_REASON_HOOK_EXISTS,
                 f"{entry.name!r} is attached as {entry.kind}; choose another name",
             )
+        if not handler.etag and kind == entry.kind:
+            before, wanted = getattr(entry.spec, kind), getattr(handler.spec, kind)
+            check_rivals(entry.group, worker_id, specs.differing(wanted, before))
         entry.describe(_copy(handler.spec), self._ids.new())
 
     def _forget_one(self, mine: dict[str, HandlerEntry]) -> None:

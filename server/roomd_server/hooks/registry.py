@@ -19,7 +19,7 @@ from roomd_server.hooks.circuit import Circuit
 from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.entries import Chain, HookEntry, HookIndex
 from roomd_server.hooks.options import HookOptions
-from roomd_server.hooks.seats import Group
+from roomd_server.hooks.seats import ANY_ETAG, Group, check_rivals
 
 
 class HookRegistry:
@@ -85,12 +85,13 @@ class HookRegistry:
 
     # -------------------------------------------------------------- for workers
 
-    async def attach(self, org: str, handler: pb.Handler) -> HookEntry:
+    async def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HookEntry:
         """Find the hook that a worker wants to serve; with a spec make or update it.
 
         Raises:
             NotFound: HOOK_NOT_FOUND, without a spec.
             InvalidArgument: the spec breaks a rule.
+            AlreadyExists: HANDLER_CONFLICT, others serve it with another spec.
             Aborted: ETAG_MISMATCH.
             ResourceExhausted: QUOTA.
             Unavailable: the store does not take it.
@@ -105,7 +106,7 @@ class HookRegistry:
                 spec = specs.complete(handler.spec.hook, pb.LIFETIME_SESSION)
                 entry = await self._make(org, handler.name, spec)
             else:
-                await self._update(entry, handler.spec.hook, handler.etag)
+                await self._update(entry, handler.spec.hook, handler.etag, worker_id)
         entry.circuit.probe_soon()
         return entry
 
@@ -220,13 +221,18 @@ class HookRegistry:
             await self._store.commit(WriteSet(org, hooks=[hook]))
         return self._add(hook)
 
-    async def _update(self, entry: HookEntry, spec: pb.HookSpec, etag: str) -> None:
+    async def _update(
+        self, entry: HookEntry, spec: pb.HookSpec, etag: str, worker_id: str | None = None
+    ) -> None:
+        """Give a hook another spec; for a worker (not for a call) only what is its own."""
         _check_etag(entry, etag)
         full = specs.complete(spec, entry.hook.spec.lifetime)
         if entry.persistent and full.lifetime != pb.LIFETIME_PERSISTENT:
             raise invalid("spec.lifetime", "a stored hook stays PERSISTENT; delete it instead")
         if full == entry.hook.spec:
             return
+        if worker_id is not None and not etag:
+            check_rivals(entry.group, worker_id, specs.differing(full, entry.hook.spec))
         hook = self._changed(entry.hook)
         hook.spec.CopyFrom(full)
         await self._replace(entry, hook)
@@ -319,7 +325,7 @@ def hook_not_found(name: str, what: str = "does not exist; create it first") -> 
 
 
 def _check_etag(entry: HookEntry, etag: str) -> None:
-    if etag and etag != entry.hook.etag:
+    if etag not in ("", ANY_ETAG, entry.hook.etag):
         raise Aborted(
             pb.ERROR_REASON_ETAG_MISMATCH,
             f"hook {entry.name!r} was changed meanwhile; get it and try again",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from roomd import v1 as pb
+from roomd_server.core.errors import AlreadyExists
 from roomd_server.core.ports import Clock
 from roomd_server.hooks.invocation import Invocation
 from roomd_server.hooks.options import HookOptions
@@ -170,6 +171,35 @@ class Seat:
             del past[next(iter(past))]
         if self.state is not SeatState.SERVING and not self.held and self.on_idle is not None:
             self.on_idle()
+
+
+def check_rivals(group: Group, worker_id: str, differing: Iterable[str]) -> None:
+    """Refuse to change the settings of what other workers serve now.
+
+    Args:
+        group: Of the handler.
+        worker_id: Who wants it; its own other sessions are no rivals.
+        differing: Names of the settings, for the message.
+
+    Raises:
+        AlreadyExists: HANDLER_CONFLICT.
+    """
+    rivals = {
+        one.seat.worker_id
+        for one in group.members
+        if one.seat.state is SeatState.SERVING and one.seat.worker_id != worker_id
+    }
+    if rivals:
+        raise AlreadyExists(
+            pb.ERROR_REASON_HANDLER_CONFLICT,
+            f"{group.name!r} is served by {min(rivals)!r} with another {', '.join(differing)}; "
+            "attach with its etag (or '*') to change that for all, or choose another name",
+            metadata={"handler": group.name, "worker_id": min(rivals)},
+        )
+
+
+ANY_ETAG = "*"
+"""Agrees with whatever is there."""
 
 
 class Attachment:

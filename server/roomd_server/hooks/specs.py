@@ -7,6 +7,7 @@ from typing import cast
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
 
 from roomd import v1 as pb
 from roomd_server.core.errors import InvalidArgument, Violation, invalid
@@ -102,6 +103,22 @@ def warnings(spec: pb.HookSpec) -> list[str]:
     if spec.failure_policy == pb.FAILURE_POLICY_BLOCK:
         told.append("failure_policy has no effect: OBSERVE decides nothing")
     return told
+
+
+def differing(one: Message, other: Message) -> list[str]:
+    """Names of the fields that two messages of a type do not have in common."""
+    return [
+        field.name
+        for field in one.DESCRIPTOR.fields
+        if _field(one, field.name) != _field(other, field.name)
+    ]
+
+
+def _field(message: Message, name: str) -> Message:
+    """A message with nothing but one field."""
+    only = type(message)()
+    FieldMask(paths=[name]).MergeMessage(message, only)
+    return only
 
 
 def merged(spec: pb.HookSpec, changes: pb.HookSpec, mask: FieldMask) -> pb.HookSpec:

@@ -31,6 +31,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_PARTICIPANT_EXISTS: _ClassVar[ErrorReason]
     ERROR_REASON_KEY_REUSED: _ClassVar[ErrorReason]
     ERROR_REASON_TASK_EXISTS: _ClassVar[ErrorReason]
+    ERROR_REASON_HANDLER_CONFLICT: _ClassVar[ErrorReason]
     ERROR_REASON_ROOM_CLOSED: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_ATTACHED: _ClassVar[ErrorReason]
     ERROR_REASON_PROTOCOL_TOO_OLD: _ClassVar[ErrorReason]
@@ -81,6 +82,7 @@ ERROR_REASON_HOOK_EXISTS: ErrorReason
 ERROR_REASON_PARTICIPANT_EXISTS: ErrorReason
 ERROR_REASON_KEY_REUSED: ErrorReason
 ERROR_REASON_TASK_EXISTS: ErrorReason
+ERROR_REASON_HANDLER_CONFLICT: ErrorReason
 ERROR_REASON_ROOM_CLOSED: ErrorReason
 ERROR_REASON_NOT_ATTACHED: ErrorReason
 ERROR_REASON_PROTOCOL_TOO_OLD: ErrorReason
