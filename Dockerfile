@@ -10,8 +10,9 @@ COPY --from=build /wheels /wheels
 RUN pip install --no-cache-dir /wheels/*.whl \
     && rm -r /wheels \
     && useradd --system --uid 10001 --home-dir /data --create-home roomd
-# TLS ends at the proxy in front, or is given by ROOMD_TLS_CERTIFICATE and ROOMD_TLS_KEY. The
-# container does not start without ROOMD_API_KEY.
+# TLS ends at the proxy in front, or is given by ROOMD_TLS_CERTIFICATE and ROOMD_TLS_KEY; the
+# health check trusts that certificate. With ROOMD_TLS_CLIENT_CA it shows ROOMD_CLIENT_CERTIFICATE
+# (and ROOMD_CLIENT_KEY). The container does not start without ROOMD_API_KEY.
 ENV ROOMD_ALLOW_PLAINTEXT=true
 WORKDIR /data
 VOLUME /data

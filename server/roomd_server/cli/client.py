@@ -16,6 +16,8 @@ from grpc_status import rpc_status
 from rich.console import Console
 from rich.table import Table
 
+from roomd_server.cli.tls import add_tls, open_channel
+
 DEFAULT_ADDRESS = "127.0.0.1:7777"
 CALL_SECONDS = 30.0
 
@@ -32,12 +34,17 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("ROOMD_API_KEY", ""),
         help="the API key (or ROOMD_API_KEY)",
     )
+    add_tls(parser)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
 
 
 def connect(options: argparse.Namespace) -> grpc.aio.Channel:
-    """Open a channel to the server."""
-    return grpc.aio.insecure_channel(options.address)
+    """Open a channel to the server.
+
+    Raises:
+        TlsError: a TLS file cannot be read.
+    """
+    return open_channel(options.address, options)
 
 
 def metadata(options: argparse.Namespace) -> tuple[tuple[str, str], ...]:

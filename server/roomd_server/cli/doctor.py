@@ -21,6 +21,7 @@ from roomd_server.cli.client import (
     print_json,
     print_table,
 )
+from roomd_server.cli.tls import TlsError, name_shown, own_certificate
 
 Subparsers = Any  # argparse names its own type only privately
 
@@ -32,6 +33,8 @@ def add(subparsers: Subparsers) -> None:
     command = subparsers.add_parser(
         "doctor",
         help="check the installation and a server; exit code 0 when all is well",
+        description="Checks the installation and a server. With ROOMD_TLS_CERTIFICATE, as the "
+        "server has it, the server of this machine is trusted by that certificate.",
         epilog="example: roomd doctor --address 127.0.0.1:7777",
     )
     add_connection(command)
@@ -41,10 +44,13 @@ def add(subparsers: Subparsers) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Check, print, and say by the exit code whether everything is well."""
     checks = [_python(), _sqlite()]
-    async with connect(options) as channel:
-        checks.append(await _health(channel, options.address))
-        if checks[-1][1]:
-            checks.append(await _info(channel, options))
+    if certificate := own_certificate(options):
+        checks.append(await _trust_own(options, certificate))
+    if checks[-1][1]:
+        async with connect(options) as channel:
+            checks.append(await _health(channel, options.address))
+            if checks[-1][1]:
+                checks.append(await _info(channel, options))
     if options.json:
         for name, ok, detail in checks:
             print_json({"check": name, "ok": ok, "detail": detail})
@@ -74,6 +80,16 @@ def _sqlite() -> Check:
     finally:
         connection.close()
     return "sqlite", True, f"{sqlite3.sqlite_version} with full-text search"
+
+
+async def _trust_own(options: argparse.Namespace, certificate: str) -> Check:
+    """Trust the server of this machine by its own certificate, under the name in it."""
+    try:
+        name = await name_shown(options, certificate)
+    except TlsError as error:
+        return "certificate", False, str(error)
+    options.tls_ca, options.tls_name = certificate, options.tls_name or name
+    return "certificate", True, f"{certificate} is what {options.address} shows, for {name}"
 
 
 async def _health(channel: grpc.aio.Channel, address: str) -> Check:

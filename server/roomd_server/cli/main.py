@@ -13,6 +13,7 @@ import grpc
 from roomd_server import __version__
 from roomd_server.cli import bench, demo, doctor, hooks, rooms, serving
 from roomd_server.cli.client import describe
+from roomd_server.cli.tls import TlsError
 
 COMMANDS = (serving, demo, doctor, rooms, hooks, bench)
 """Modules with ``add(subparsers)``, in the order of the help."""
@@ -52,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asyncio.run(_finish(outcome))
     except grpc.aio.AioRpcError as error:
         print(describe(error), file=sys.stderr)
+        return 1
+    except TlsError as error:
+        print(f"roomd: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
