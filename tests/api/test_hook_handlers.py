@@ -368,6 +368,61 @@ async def test_a_transcoder_that_fails_leaves_it_to_the_built_in_one(answer, bod
         assert (made_of.content.text.body if made_of is not None else None) == body
 
 
+# ------------------------------------------------------------------ restarts
+
+
+async def test_a_provider_that_must_convert_must_after_a_restart(tmp_path):
+    """With nobody to convert it a message is refused, not taken as it came."""
+    path = str(tmp_path / "a.db")
+    converted = pb.HandlerResult(converted=pb.Converted(content=TEXT))
+    async with rig(path) as made:
+        worker = await plain_worker(made, provider(converts_inbound=True, transcodes=True))
+        etag = worker.all("attached")[0].attached.handlers[0].etag
+    async with rig(path) as made:
+        with pytest.raises(Unavailable):
+            await made.plane.extensions.convert("default", CHANNEL, MESSAGE)
+        again = await plain_worker(made, pb.Handler(name="my-sms"), behave=lambda _: converted)
+        assert again.all("attached")[0].attached.handlers[0].etag == etag
+        answer = await made.plane.extensions.convert("default", CHANNEL, MESSAGE)
+        assert answer.content == TEXT
+
+
+async def test_what_a_provider_says_of_itself_last_is_stored(tmp_path):
+    path = str(tmp_path / "a.db")
+    async with rig(path) as made:
+        worker = await plain_worker(made, provider(converts_inbound=True))
+        await worker.attach(provider(), router())
+    async with rig(path) as made:
+        assert await made.plane.extensions.convert("default", CHANNEL, MESSAGE) is None
+        assert [handler.name for _, handler in await made.store.list_handlers()] == ["my-sms"]
+
+
+async def test_a_hook_that_takes_a_dead_providers_name_is_all_that_is_stored(tmp_path):
+    path = str(tmp_path / "a.db")
+    async with rig(path) as made:
+        worker = await plain_worker(made, provider(converts_inbound=True))
+        await worker.kill()
+        kept = spec(OBSERVE, AFTER, lifetime=pb.LIFETIME_PERSISTENT)
+        await plain_worker(made, hook("my-sms", kept))
+    async with rig(path) as made:
+        assert await made.store.list_handlers() == []
+        assert await made.plane.extensions.convert("default", CHANNEL, MESSAGE) is None
+        assert (await made.hook("my-sms")).name == "my-sms"
+
+
+async def test_handlers_that_nobody_serves_make_room(tmp_path):
+    async with rig(max_hooks=2) as made:
+        for name in ("a", "b", "c"):
+            worker = await plain_worker(made, provider(name))
+            await worker.kill()
+        stored = [handler.name for _, handler in await made.store.list_handlers()]
+        assert stored == ["b", "c"]
+        assert made.plane.extensions.find("default", "a") is None
+        live = await plain_worker(made, provider("d"), provider("e"))
+        (status,) = await live.attach(provider("f"))
+        assert status.status.reason == pb.ERROR_REASON_QUOTA
+
+
 # ------------------------------------------------------------------ names
 
 

@@ -113,12 +113,14 @@ async def test_every_field_of_everything_in_a_room_survives(store: Store) -> Non
     assert (await store.read_log(ORG, "r", 0, 0, 10)).entries == [event(0), change]
 
 
-async def test_every_field_of_channels_and_hooks_survives(store: Store) -> None:
+async def test_every_field_of_channels_hooks_and_handlers_survives(store: Store) -> None:
     channel = filled(pb.Channel)
     hook = filled(pb.Hook, 4)
-    await store.commit(WriteSet(ORG, channels=[channel], hooks=[hook]))
+    handler = filled(pb.Handler, 5)
+    await store.commit(WriteSet(ORG, channels=[channel], hooks=[hook], handlers=[handler]))
     assert await store.list_channels(ORG) == [(ORG, channel)]
     assert await store.list_hooks() == [hook]
+    assert await store.list_handlers() == [(ORG, handler)]
 
 
 async def test_what_is_stored_again_replaces_what_was(store: Store) -> None:
@@ -134,6 +136,7 @@ async def test_what_is_stored_again_replaces_what_was(store: Store) -> None:
             queued=[QueuedText("q", pb.DeliverRequest(room_id="old"), START)],
             channels=[pb.Channel(channel_id="c", attached=1)],
             hooks=[pb.Hook(name="h", dropped=1)],
+            handlers=[pb.Handler(name="p", etag="1")],
         )
     )
     task = pb.Task(task_id="t", status=pb.TASK_STATUS_COMPLETED)
@@ -155,6 +158,7 @@ async def test_what_is_stored_again_replaces_what_was(store: Store) -> None:
             queued=[queued],
             channels=[channel],
             hooks=[hook],
+            handlers=[pb.Handler(name="p", etag="2")],
         )
     )
     snapshot = await store.load_room(ORG, "r")
@@ -170,6 +174,7 @@ async def test_what_is_stored_again_replaces_what_was(store: Store) -> None:
     assert await store.list_markers(ORG, "r") == [marker]
     assert await store.list_channels(ORG) == [(ORG, channel)]
     assert await store.list_hooks() == [hook]
+    assert await store.list_handlers() == [(ORG, pb.Handler(name="p", etag="2"))]
 
 
 async def test_what_is_removed_is_gone(store: Store) -> None:
@@ -179,6 +184,7 @@ async def test_what_is_removed_is_gone(store: Store) -> None:
             queued=[QueuedText(name, pb.DeliverRequest(), START) for name in "xy"],
             channels=[pb.Channel(channel_id="a"), pb.Channel(channel_id="b")],
             hooks=[pb.Hook(name="a"), pb.Hook(name="b")],
+            handlers=[pb.Handler(name="a"), pb.Handler(name="b")],
         )
     )
     await store.commit(
@@ -187,6 +193,7 @@ async def test_what_is_removed_is_gone(store: Store) -> None:
             removed_queued=["x"],
             removed_channels=["a"],
             removed_hooks=["a"],
+            removed_handlers=["a", "never"],
         )
     )
     snapshot = await store.load_room(ORG, "r")
@@ -195,6 +202,7 @@ async def test_what_is_removed_is_gone(store: Store) -> None:
     assert [one.queued_id for one in snapshot.queued] == ["y"]
     assert await store.list_channels(ORG) == [(ORG, pb.Channel(channel_id="b"))]
     assert await store.list_hooks() == [pb.Hook(name="b")]
+    assert await store.list_handlers() == [(ORG, pb.Handler(name="b"))]
 
 
 # ------------------------------------------------------------------ commit
@@ -379,6 +387,7 @@ async def test_everything_is_there_after_closing_and_opening(
         "changes": [Change(0, 0, b"x")],
         "channels": [pb.Channel(channel_id="a")],
         "hooks": [pb.Hook(name="h")],
+        "handlers": [pb.Handler(name="p")],
     }
     await store.commit(new_room(**parts))
     before = await store.load_room(ORG, "r")
@@ -386,6 +395,7 @@ async def test_everything_is_there_after_closing_and_opening(
     store = await reopen()
     assert await store.load_room(ORG, "r") == before
     assert await store.list_channels(None) == [(ORG, pb.Channel(channel_id="a"))]
+    assert await store.list_handlers() == [(ORG, pb.Handler(name="p"))]
     assert await store.unfinished_deliveries(None, 10) == [(ORG, delivery("d", 0))]
     assert [hit[0].index for hit in await store.search_events(ORG, "hello", "", 0, 10)] == [0]
     await store.commit(in_room(events=[event(1)], changes=[Change(1, 1, b"y")]))

@@ -139,6 +139,9 @@ class WriteSet:
     removed_channels: Sequence[str] = ()
     hooks: Sequence[pb.Hook] = ()
     removed_hooks: Sequence[str] = ()
+    handlers: Sequence[pb.Handler] = ()
+    """Handlers that are no hooks: what workers said of themselves last."""
+    removed_handlers: Sequence[str] = ()
 
 
 Settled = Callable[[Exception | None], None]
@@ -351,6 +354,9 @@ class Store(Protocol):
 
     async def list_hooks(self) -> list[pb.Hook]:
         """Stored hooks of all organizations."""
+
+    async def list_handlers(self) -> list[tuple[str, pb.Handler]]:
+        """(org, handler) of all organizations."""
 
     async def purge_keys(self, now: float) -> int:
         """Forget keys that have expired."""

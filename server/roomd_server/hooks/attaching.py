@@ -56,7 +56,7 @@ class Attaching:
             if self._is_hook(seat.org, handler):
                 await self._attach_hook(seat, handler, status)
             else:
-                self._attach_handler(seat, handler, status)
+                await self._attach_handler(seat, handler, status)
         except RoomdError as error:
             status.status.CopyFrom(error.to_status())
         else:
@@ -96,6 +96,7 @@ class Attaching:
     async def _attach_hook(
         self, seat: Seat, handler: pb.Handler, status: pb.Attached.HandlerStatus
     ) -> None:
+        await self._handlers.forget(seat.org, handler.name)
         entry = await self._registry.attach(seat.org, handler, seat.worker_id)
         self._join(seat, entry.group, handler.max_in_flight)
         status.etag = entry.hook.etag
@@ -103,10 +104,10 @@ class Attaching:
         if entry.paused:
             status.warnings.append("the hook is paused; resume it to get work")
 
-    def _attach_handler(
+    async def _attach_handler(
         self, seat: Seat, handler: pb.Handler, status: pb.Attached.HandlerStatus
     ) -> None:
-        entry: HandlerEntry = self._handlers.attach(seat.org, handler, seat.worker_id)
+        entry: HandlerEntry = await self._handlers.attach(seat.org, handler, seat.worker_id)
         self._join(seat, entry.group, handler.max_in_flight)
         self._handlers.attached(entry)
         status.etag = entry.etag

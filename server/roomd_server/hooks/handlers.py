@@ -1,12 +1,13 @@
 """Handlers that are no hooks: channel providers and inbound routers, and the pipeline
 steps that they may take over (``ports.Extensions``).
 
-Their specs live as long as this process: a provider that is away for a moment is still
-known to convert. Deliveries and answers are in ``remote.py``.
+What a provider said of itself is stored: one that is away is still known to convert, also
+after a restart. Deliveries and answers are in ``remote.py``.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from roomd import v1 as pb
@@ -20,7 +21,7 @@ from roomd_server.core.errors import (
     Unavailable,
     invalid,
 )
-from roomd_server.core.ports import Ids
+from roomd_server.core.ports import Ids, Store, WriteSet
 from roomd_server.core.times import seconds_of
 from roomd_server.hooks import specs
 from roomd_server.hooks.chunks import ChunkBuffer
@@ -54,22 +55,27 @@ class HandlerEntry:
         self.timeout_seconds = 0.0
 
     def describe(self, spec: pb.HandlerSpec, etag: str) -> None:
-        """Take a new spec.
+        """Take a new spec, which was checked."""
+        self.kind, self.spec, self.etag = spec.WhichOneof("kind") or "", spec, etag
+        self.timeout_seconds = timeout_of(spec)
 
-        Raises:
-            InvalidArgument: VALIDATION.
-        """
-        kind = spec.WhichOneof("kind") or ""
-        if kind == CHANNEL_PROVIDER:
-            wanted = seconds_of(spec.channel_provider.timeout)
-            default, most = PROVIDER_TIMEOUT_SECONDS, MAX_PROVIDER_TIMEOUT_SECONDS
-        else:
-            wanted = seconds_of(spec.inbound_router.timeout)
-            default, most = ROUTER_TIMEOUT_SECONDS, MAX_ROUTER_TIMEOUT_SECONDS
-        if not 0 <= wanted <= most:
-            raise invalid(f"spec.{kind}.timeout", f"must be between 0 and {most:g} seconds")
-        self.kind, self.spec, self.etag = kind, spec, etag
-        self.timeout_seconds = wanted or default
+
+def timeout_of(spec: pb.HandlerSpec) -> float:
+    """The time that a spec gives one call, in seconds.
+
+    Raises:
+        InvalidArgument: VALIDATION.
+    """
+    kind = spec.WhichOneof("kind") or ""
+    if kind == CHANNEL_PROVIDER:
+        wanted = seconds_of(spec.channel_provider.timeout)
+        default, most = PROVIDER_TIMEOUT_SECONDS, MAX_PROVIDER_TIMEOUT_SECONDS
+    else:
+        wanted = seconds_of(spec.inbound_router.timeout)
+        default, most = ROUTER_TIMEOUT_SECONDS, MAX_ROUTER_TIMEOUT_SECONDS
+    if not 0 <= wanted <= most:
+        raise invalid(f"spec.{kind}.timeout", f"must be between 0 and {most:g} seconds")
+    return wanted or default
 
 
 class Asked(NamedTuple):
@@ -88,8 +94,9 @@ class Handlers:
     """Channel providers and routers of this node (``ports.Extensions``)."""
 
     def __init__(
-        self, dispatcher: Dispatcher, ids: Ids, options: HookOptions, check: Check
+        self, store: Store, dispatcher: Dispatcher, ids: Ids, options: HookOptions, check: Check
     ) -> None:
+        self._store = store
         self._dispatcher = dispatcher
         self._ids = ids
         self._options = options
@@ -97,6 +104,13 @@ class Handlers:
         self._entries: dict[str, dict[str, HandlerEntry]] = {}  # bounded: options.max_hooks
         self._routers: dict[str, list[HandlerEntry]] = {}
         """Attached ones by organization, in the order of their names."""
+        self._writing = asyncio.Lock()
+        """Writes are rare: one at a time, so that a check still holds when it is committed."""
+
+    async def load(self) -> None:
+        """Read what is stored; once, before anything is served."""
+        for org, handler in await self._store.list_handlers():
+            self._add(org, handler.name, handler.spec, handler.etag)
 
     # -------------------------------------------------------------- who serves
 
@@ -104,8 +118,9 @@ class Handlers:
         """A handler that is or was attached."""
         return self._entries.get(org, {}).get(name)
 
-    def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HandlerEntry:
-        """Find the handler that a worker wants to serve; with a spec make or update it.
+    async def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HandlerEntry:
+        """Find the handler that a worker wants to serve; with a spec make or update it. What a
+        provider says of itself is durable on return.
 
         Raises:
             NotFound: HOOK_NOT_FOUND, without a spec.
@@ -114,24 +129,35 @@ class Handlers:
                 they serve another kind.
             Aborted: ETAG_MISMATCH.
             ResourceExhausted: QUOTA.
+            Unavailable: the store does not take it.
         """
-        entry = self.find(org, handler.name)
-        if not handler.HasField("spec"):
+        async with self._writing:
+            entry = self.find(org, handler.name)
+            if not handler.HasField("spec"):
+                if entry is None:
+                    raise NotFound(
+                        pb.ERROR_REASON_HOOK_NOT_FOUND,
+                        f"no handler {handler.name!r}; attach it with a spec",
+                    )
+                return entry
             if entry is None:
-                raise NotFound(
-                    pb.ERROR_REASON_HOOK_NOT_FOUND,
-                    f"no handler {handler.name!r}; attach it with a spec",
-                )
+                return await self._make(org, handler)
+            await self._update(entry, handler, worker_id)
             return entry
-        if entry is None:
-            return self._make(org, handler)
-        self._update(entry, handler, worker_id)
-        return entry
+
+    async def forget(self, org: str, name: str) -> None:
+        """A hook takes the name of a handler that nobody serves."""
+        async with self._writing:
+            entry = self.find(org, name)
+            if entry is not None and not entry.group.members:
+                await self._store.commit(WriteSet(org, removed_handlers=[name]))
+                del self._entries[org][name]
 
     def attached(self, entry: HandlerEntry) -> None:
         """A session serves it now."""
         routers = self._routers.setdefault(entry.group.org, [])
-        if entry.kind == INBOUND_ROUTER and entry not in routers:
+        # It may have ended while the store wrote.
+        if entry.kind == INBOUND_ROUTER and entry.group.members and entry not in routers:
             routers.append(entry)
             routers.sort(key=lambda one: one.name)
 
@@ -142,17 +168,38 @@ class Handlers:
         if not routers:
             self._routers.pop(group.org, None)
 
-    def _make(self, org: str, handler: pb.Handler) -> HandlerEntry:
+    async def _make(self, org: str, handler: pb.Handler) -> HandlerEntry:
         specs.check_name(handler.name)
-        mine = self._entries.setdefault(org, {})
-        if len(mine) >= self._options.max_hooks:
-            self._forget_one(mine)
-        entry = HandlerEntry(handler.name, self._dispatcher.group(org, handler.name))
-        entry.describe(_copy(handler.spec), self._ids.new())
-        mine[handler.name] = entry
+        timeout_of(handler.spec)
+        mine = self._entries.get(org, {})
+        oldest = self._oldest(mine) if len(mine) >= self._options.max_hooks else None
+        etag = await self._write(org, handler, oldest)
+        if oldest is not None:
+            del mine[oldest.name]
+            self._dispatcher.forget(oldest.group)
+        return self._add(org, handler.name, handler.spec, etag)
+
+    def _add(self, org: str, name: str, spec: pb.HandlerSpec, etag: str) -> HandlerEntry:
+        entry = HandlerEntry(name, self._dispatcher.group(org, name))
+        entry.describe(_copy(spec), etag)
+        self._entries.setdefault(org, {})[name] = entry
         return entry
 
-    def _update(self, entry: HandlerEntry, handler: pb.Handler, worker_id: str) -> None:
+    async def _write(self, org: str, handler: pb.Handler, gone: HandlerEntry | None = None) -> str:
+        """Store what is to be known after a restart; its etag. A router that is away is not
+        asked, so nobody needs to know of it.
+        """
+        etag = self._ids.new()
+        stored = pb.Handler(name=handler.name, spec=handler.spec, etag=etag)
+        removed = [gone.name] if gone is not None else []
+        if handler.spec.HasField(CHANNEL_PROVIDER):
+            writes = WriteSet(org, handlers=[stored], removed_handlers=removed)
+        else:
+            writes = WriteSet(org, removed_handlers=[*removed, handler.name])
+        await self._store.commit(writes)
+        return etag
+
+    async def _update(self, entry: HandlerEntry, handler: pb.Handler, worker_id: str) -> None:
         if handler.etag not in ("", ANY_ETAG, entry.etag):
             raise Aborted(
                 pb.ERROR_REASON_ETAG_MISMATCH,
@@ -169,15 +216,15 @@ class Handlers:
         if not handler.etag and kind == entry.kind:
             before, wanted = getattr(entry.spec, kind), getattr(handler.spec, kind)
             check_rivals(entry.group, worker_id, specs.differing(wanted, before))
-        entry.describe(_copy(handler.spec), self._ids.new())
+        timeout_of(handler.spec)
+        etag = await self._write(entry.group.org, handler)
+        entry.describe(_copy(handler.spec), etag)
 
-    def _forget_one(self, mine: dict[str, HandlerEntry]) -> None:
-        """Make room: forget the oldest that nobody serves."""
+    def _oldest(self, mine: dict[str, HandlerEntry]) -> HandlerEntry:
+        """The one to forget when there are too many: the oldest that nobody serves."""
         for entry in mine.values():
             if not entry.group.members:
-                del mine[entry.name]
-                self._dispatcher.forget(entry.group)
-                return
+                return entry
         raise ResourceExhausted(
             pb.ERROR_REASON_QUOTA, "too many handlers are attached; detach some"
         )

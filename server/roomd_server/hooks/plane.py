@@ -30,7 +30,7 @@ class HookPlane:
     """Hooks, handlers and the workers that serve them.
 
     Args:
-        store: Where PERSISTENT hooks are kept.
+        store: Where PERSISTENT hooks and channel providers are kept.
         clock: Time.
         ids: Ids of invocations, sessions and versions.
         options: Limits.
@@ -50,7 +50,7 @@ class HookPlane:
         self._clock = clock
         self.dispatcher = Dispatcher(clock, ids, options)
         self.registry = HookRegistry(store, clock, ids, self.dispatcher, options)
-        self.extensions = Handlers(self.dispatcher, ids, options, check)
+        self.extensions = Handlers(store, self.dispatcher, ids, options, check)
         self.remote = RemoteDriver(self.extensions, self.dispatcher, options)
         self._chain = ChainParts(self.dispatcher, clock, options, check)
         self.runner = HookRunner(self.registry, self._chain)
@@ -94,8 +94,9 @@ class HookPlane:
         self._attaching.on_provider = on_provider
 
     async def load(self) -> None:
-        """Read the stored hooks; once, before anything is served."""
+        """Read the stored hooks and handlers; once, before anything is served."""
         await self.registry.load()
+        await self.extensions.load()
 
     async def get_invocation_payload(
         self, caller: Caller, request: pb.GetInvocationPayloadRequest

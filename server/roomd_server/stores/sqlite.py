@@ -272,6 +272,10 @@ class SqliteStore:
         """See ``ports.Store.list_hooks``."""
         return await self._read(directory.list_hooks)
 
+    async def list_handlers(self) -> list[tuple[str, pb.Handler]]:
+        """See ``ports.Store.list_handlers``."""
+        return await self._read(directory.list_handlers)
+
 
 class Readers:
     """A few threads, each with a read-only connection of its own."""

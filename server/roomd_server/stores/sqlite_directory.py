@@ -150,6 +150,12 @@ def list_hooks(conn: sqlite3.Connection) -> list[pb.Hook]:
     return messages(conn, pb.Hook, "SELECT data FROM hooks ORDER BY org, name", ())
 
 
+def list_handlers(conn: sqlite3.Connection) -> list[tuple[str, pb.Handler]]:
+    """See ``ports.Store.list_handlers``; by organization and name."""
+    rows = conn.execute("SELECT org, data FROM handlers ORDER BY org, name").fetchall()
+    return [(owner, pb.Handler.FromString(data)) for owner, data in rows]
+
+
 def purge_step(conn: sqlite3.Connection, now: float) -> int:
     """Forget at most ``PURGE_STEP_KEYS`` keys that have expired; return how many."""
     return conn.execute(

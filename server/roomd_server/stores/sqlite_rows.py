@@ -141,6 +141,8 @@ CHANNEL_PUT = _upsert("channels", "org, channel_id, data", "org, channel_id", "d
 CHANNEL_REMOVE = EachRow("DELETE FROM channels WHERE org = ? AND channel_id = ?")
 HOOK_PUT = _upsert("hooks", "org, name, data", "org, name", "data")
 HOOK_REMOVE = EachRow("DELETE FROM hooks WHERE org = ? AND name = ?")
+HANDLER_PUT = _upsert("handlers", "org, name, data", "org, name", "data")
+HANDLER_REMOVE = EachRow("DELETE FROM handlers WHERE org = ? AND name = ?")
 
 TABLES: dict[str, tuple[Statement, ...]] = {
     # Rooms first: bindings and participants look up whether their room is open.
@@ -158,6 +160,7 @@ TABLES: dict[str, tuple[Statement, ...]] = {
     "queued": (QUEUED_PUT, QUEUED_REMOVE),
     "channels": (CHANNEL_PUT, CHANNEL_REMOVE),
     "hooks": (HOOK_PUT, HOOK_REMOVE),
+    "handlers": (HANDLER_PUT, HANDLER_REMOVE),
 }
 _TABLE_OF = {statement: table for table, kinds in TABLES.items() for statement in kinds}
 
@@ -167,7 +170,7 @@ ROOM_ERASE = (
     *(
         f"DELETE FROM {table} WHERE org = ? AND room_id = ?"
         for table in TABLES
-        if table not in ("keys", "channels", "hooks")
+        if table not in ("keys", "channels", "hooks", "handlers")
     ),
 )
 # Ids of erased events may be given again: what is above the newest that is left is not
@@ -458,5 +461,7 @@ RARE: tuple[tuple[str, Statement, Callable[[WriteSet, Any], Row]], ...] = (
     ("removed_channels", CHANNEL_REMOVE, lambda w, key: (w.org, key)),
     ("hooks", HOOK_PUT, lambda w, h: (w.org, h.name, h.SerializeToString())),
     ("removed_hooks", HOOK_REMOVE, lambda w, name: (w.org, name)),
+    ("handlers", HANDLER_PUT, lambda w, h: (w.org, h.name, h.SerializeToString())),
+    ("removed_handlers", HANDLER_REMOVE, lambda w, name: (w.org, name)),
 )
 _rare_lists = attrgetter(*(name for name, _, _ in RARE))

@@ -152,8 +152,16 @@ _INITIAL = (
         BEGIN INSERT OR IGNORE INTO search_stale VALUES (new.id); END""",
 )
 
+_HANDLERS = (
+    """CREATE TABLE handlers (
+        org TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (org, name)
+    ) WITHOUT ROWID""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, search", _INITIAL),
+    Migration(2, "handlers that are no hooks", _HANDLERS),
 )
 
 NEWEST = MIGRATIONS[-1].number
