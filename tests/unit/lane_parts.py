@@ -13,8 +13,9 @@ from channel_parts import Channels, channel_services
 from core_services import ME, HandClock, eventually
 
 from roomd import v1 as pb
+from roomd_server.core.attempts import Attempt, Told
 from roomd_server.core.cascade import Cascade
-from roomd_server.core.lane import Attempt, Job, Lane, LaneParts, Lanes, Told
+from roomd_server.core.lane import Job, Lane, LaneParts, Lanes
 from roomd_server.core.outcomes import Outcomes
 from roomd_server.core.ports import Cancellable, DeliveryQuery
 from roomd_server.core.room import Draft, RoomActor

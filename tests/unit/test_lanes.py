@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from lane_parts import LaneRig, lane_rig, states
 
 from roomd import v1 as pb
-from roomd_server.core.lane import Attempt, Told, failed, told_by_failure
+from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
 
 DOWN = Attempt(failed("timeout", "down", retryable=True), Told.FAILS)
 REFUSED = Attempt(failed("unknown_recipient", "no such number"), Told.WORKS)
@@ -126,11 +126,11 @@ async def test_waiting_for_the_breaker_uses_up_no_retries(rig: LaneRig) -> None:
 
 
 async def test_a_probe_that_fails_uses_up_no_retries_either(rig: LaneRig) -> None:
-    """An outage of four minutes is four probes: more than a delivery has retries."""
+    """An outage of three minutes is three probes: with the first attempt all retries."""
     await with_open_breaker(rig)
     await outage(rig)
-    await rig.pass_time(245, step=5)
-    assert len(rig.sender.sent) == 9
+    await rig.pass_time(185, step=5)
+    assert len(rig.sender.sent) == 8
     assert states(await all_rows(rig)) == ["PENDING"] * 5
     rig.sender.answers.clear()
     await rig.pass_time(60)

@@ -17,10 +17,17 @@ from typing import cast
 
 from roomd import v1 as pb
 from roomd_server.core import errors
+from roomd_server.core.attempts import (
+    UNREACHED_RETRY_SECONDS,
+    Attempt,
+    Told,
+    failed,
+    told_by_failure,
+)
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import UNCOUNTED, Attempt, Job, Lane, Told, failed, told_by_failure
+from roomd_server.core.lane import Job, Lane
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_write, effective_visibility
 from roomd_server.core.pipeline import Pipeline
@@ -260,7 +267,7 @@ class Answers:
         self._retract(stream, error.code)
         # What was shown may not be said again by a second try.
         retryable = error.retryable and not stream.shown
-        if error.code not in UNCOUNTED:
+        if error.code not in UNREACHED_RETRY_SECONDS:
             fault = self._answer(stream, "")
             fault.type = pb.EVENT_TYPE_SYSTEM
             fault.content.system.body = error.message

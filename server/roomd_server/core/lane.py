@@ -12,11 +12,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import NamedTuple, Protocol
 
 from roomd import v1 as pb
 from roomd_server.core import errors
+from roomd_server.core.attempts import UNREACHED_RETRY_SECONDS, Attempt, Told, failed
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
@@ -38,22 +38,6 @@ from roomd_server.core.times import seconds_of, timestamp
 log = logging.getLogger(__name__)
 
 RECOVERY_PAGE = 500
-WAITING_RETRY_SECONDS = 5.0
-"""How often a target that nobody serves is looked at again, unless it is woken."""
-
-UNSERVED = frozenset(("no_worker", "no_connection"))
-"""Nobody is there yet: waited for until the deadline, counted neither as a retry nor
-against the breaker."""
-
-EVENT_CHANGED = "event_changed"
-"""Edited or withdrawn before anybody had it: made anew."""
-CHANGED_RETRY_SECONDS = 0.5
-
-UNCOUNTED = UNSERVED | {EVENT_CHANGED}
-"""Attempts that never reached the channel."""
-
-NEVER_ANSWERED = UNCOUNTED | {"no_recipient", "transcoding_failed", "invalid_answer"}
-"""Failures that the channel's other side had no part in."""
 
 
 class Job(NamedTuple):
@@ -65,25 +49,6 @@ class Job(NamedTuple):
     cascade: Cascade
     edits: int = 0
     """``RoomActor.edits`` when ``event`` was as it is here."""
-
-
-class Told(Enum):
-    """What an attempt says about the channel."""
-
-    WORKS = "works"
-    """It answered; a refused recipient is an answer, too."""
-    FAILS = "fails"
-    NOTHING = "nothing"
-    """It never came that far."""
-
-
-class Attempt(NamedTuple):
-    """What one attempt came to."""
-
-    result: pb.DeliveryResult
-    told: Told = Told.NOTHING
-    counts: bool = True
-    """Whether it used up one of the delivery's retries; said by the lane."""
 
 
 class Sender(Protocol):
@@ -320,10 +285,8 @@ class Lanes:
         result = attempt.result
         if result.state != pb.DELIVERY_STATE_FAILED or not result.retryable:
             return None
-        if result.error_code in UNSERVED:
-            return WAITING_RETRY_SECONDS
-        if result.error_code == EVENT_CHANGED:
-            return CHANGED_RETRY_SECONDS
+        if result.error_code in UNREACHED_RETRY_SECONDS:
+            return UNREACHED_RETRY_SECONDS[result.error_code]
         if not attempt.counts:
             breaker = self._.channels.breaker(lane.actor.org, lane.channel_id)
             return breaker.retry_seconds(self._.clock.monotonic())
@@ -390,7 +353,9 @@ class Lanes:
             self._tell(lane, breaker, told, probes=probes)
         # A probe is the breaker's try: an outage must not use up the retries of those who
         # happen to make them.
-        unreached = attempt.result.error_code in UNCOUNTED or (probes and told is Told.FAILS)
+        unreached = attempt.result.error_code in UNREACHED_RETRY_SECONDS or (
+            probes and told is Told.FAILS
+        )
         return attempt._replace(counts=not unreached)
 
     def _tell(self, lane: Lane, breaker: CircuitBreaker, told: Told, *, probes: bool) -> None:
@@ -434,25 +399,6 @@ def _expired(delivery: pb.Delivery) -> pb.DeliveryResult:
     return result
 
 
-def told_by_failure(code: str, *, retryable: bool) -> Told:
-    """What a failure says about the channel: a refusal, also one that asks for patience, is
-    an answer.
-    """
-    if code in NEVER_ANSWERED:
-        return Told.NOTHING
-    return Told.FAILS if retryable and code != "rate_limited" else Told.WORKS
-
-
 def _circuit_open() -> Attempt:
     fault = failed("circuit_open", "the channel failed too often; waiting", retryable=True)
     return Attempt(fault, counts=False)
-
-
-def failed(code: str, message: str, *, retryable: bool = False) -> pb.DeliveryResult:
-    """A delivery that did not work."""
-    return pb.DeliveryResult(
-        state=pb.DELIVERY_STATE_FAILED,
-        error_code=code,
-        error_message=message,
-        retryable=retryable,
-    )

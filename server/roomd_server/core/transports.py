@@ -7,10 +7,11 @@ from typing import Protocol
 
 from roomd import v1 as pb
 from roomd_server.core import transcode
+from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
 from roomd_server.core.capabilities import recipient_key_of
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import Attempt, Job, Lane, Told, failed, told_by_failure
+from roomd_server.core.lane import Job, Lane
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Driver, Extensions
 from roomd_server.core.room import RoomActor

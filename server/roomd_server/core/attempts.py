@@ -1,0 +1,61 @@
+"""What one attempt of a delivery came to, and what it says about the channel. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+
+from roomd import v1 as pb
+
+UNREACHED_RETRY_SECONDS: Mapping[str, float] = {
+    "no_worker": 5.0,
+    "no_connection": 5.0,
+    "event_changed": 0.5,
+    "store_down": 5.0,
+}
+"""Failures before the channel was reached → how soon it is looked at again, unless its lane is
+woken. Waited for until the deadline, counted neither as a retry nor against the breaker."""
+
+NEVER_ANSWERED = frozenset(
+    (*UNREACHED_RETRY_SECONDS, "no_recipient", "transcoding_failed", "invalid_answer")
+)
+"""Failures that the channel's other side had no part in."""
+
+
+class Told(Enum):
+    """What an attempt says about the channel."""
+
+    WORKS = "works"
+    """It answered; a refused recipient is an answer, too."""
+    FAILS = "fails"
+    NOTHING = "nothing"
+    """It never came that far."""
+
+
+class Attempt(NamedTuple):
+    """What one attempt came to."""
+
+    result: pb.DeliveryResult
+    told: Told = Told.NOTHING
+    counts: bool = True
+    """Whether it used up one of the delivery's retries; said by the lane."""
+
+
+def told_by_failure(code: str, *, retryable: bool) -> Told:
+    """What a failure says about the channel: a refusal, also one that asks for patience, is
+    an answer.
+    """
+    if code in NEVER_ANSWERED:
+        return Told.NOTHING
+    return Told.FAILS if retryable and code != "rate_limited" else Told.WORKS
+
+
+def failed(code: str, message: str, *, retryable: bool = False) -> pb.DeliveryResult:
+    """A delivery that did not work."""
+    return pb.DeliveryResult(
+        state=pb.DELIVERY_STATE_FAILED,
+        error_code=code,
+        error_message=message,
+        retryable=retryable,
+    )
