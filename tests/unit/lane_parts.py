@@ -45,14 +45,15 @@ class ToldSender:
     """(room, text) of every attempt."""
     at: list[float] = field(default_factory=list)
     """When."""
-    hangs: bool = False
+    gate: asyncio.Event | None = None
+    """Answer no sooner than it is set."""
     services: Any = None
 
     async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
         self.sent.append((lane.actor.room_id, event.content.text.body))
         self.at.append(self.services.clock.monotonic())
-        if self.hangs:
-            await asyncio.get_running_loop().create_future()
+        if self.gate is not None:
+            await self.gate.wait()
         answer = self.answers.popleft() if self.answers else SENT
         if isinstance(answer, BaseException):
             raise answer

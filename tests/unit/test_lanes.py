@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -10,6 +12,9 @@ from lane_parts import LaneRig, lane_rig, states
 
 from roomd import v1 as pb
 from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
+from roomd_server.core.cascade import Cascade
+from roomd_server.core.errors import Unavailable
+from roomd_server.core.room import Draft
 
 DOWN = Attempt(failed("timeout", "down", retryable=True), Told.FAILS)
 REFUSED = Attempt(failed("unknown_recipient", "no such number"), Told.WORKS)
@@ -225,3 +230,155 @@ async def test_waiting_for_a_worker_uses_up_no_retries_over_a_restart(rig: LaneR
     assert await rig.lanes.recover() == 1
     await rig.pass_time(2)
     assert states([await rig.row(delivery)]) == ["SENT"]
+
+
+# ------------------------------------------------------------------ rooms and stores that go
+
+
+class Away:
+    """Makes the store answer nothing for a while."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rig: LaneRig, *names: str) -> None:
+        self.calls = 0
+        self.over = False
+        for name in names:
+            original = getattr(rig.services.store, name)
+            monkeypatch.setattr(rig.services.store, name, self._refusing(name, original))
+
+    def _refusing(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(*arguments: Any) -> Any:
+            if self.over:
+                return original(*arguments)
+            self.calls += 1
+            down = Unavailable(pb.ERROR_REASON_STORE_DOWN, f"{name}: away")
+            if name == "submit":
+                _, then = arguments
+                asyncio.get_running_loop().call_soon(then, down)
+                return None
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(down)
+            return future
+
+        return refuse
+
+
+async def test_what_was_sent_is_noted_when_the_store_is_back(
+    rig: LaneRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = await rig.room()
+    rows = [await rig.say(actor, str(number), start=False) for number in range(3)]
+    away = Away(monkeypatch, rig, "submit")
+    for row in rows:
+        event = await rig.services.store.get_event("acme", "r1", row.event_id)
+        rig.lanes.enqueue(actor, row, event, Cascade())
+    await rig.pass_time(5)
+    assert away.calls > 1
+    assert len(rig.sender.sent) == 1, "what comes behind it could not be stored either"
+    away.over = True
+    await rig.pass_time(2)
+    assert states([await rig.row(row) for row in rows]) == ["SENT"] * 3
+    assert len(rig.sender.sent) == 3, "nothing was sent again"
+
+
+@pytest.mark.parametrize("answer", [DOWN, REFUSED])
+async def test_what_failed_is_noted_when_the_store_is_back(
+    rig: LaneRig, monkeypatch: pytest.MonkeyPatch, answer: Attempt
+) -> None:
+    actor = await rig.room(retry_policy=pb.RetryPolicy(max_retries=0))
+    first = await rig.say(actor, "first", start=False)
+    second = await rig.say(actor, "second", start=False)
+    rig.sender.answers.append(answer)
+    away = Away(monkeypatch, rig, "submit", "load_room", "list_deliveries")
+    actor.broken = True
+    rig.services.directory._live.clear()
+    for row in (first, second):
+        rig.lanes.enqueue(actor, row, None, Cascade())
+    await rig.pass_time(20)
+    away.over = True
+    await rig.pass_time(7)
+    assert states([await rig.row(row) for row in (first, second)]) == ["FAILED", "SENT"]
+
+
+async def test_a_store_that_is_away_uses_up_no_retries(
+    rig: LaneRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = await rig.room()
+    row = await rig.say(actor, "hello", start=False)
+    away = Away(monkeypatch, rig, "get_event")
+    rig.lanes.enqueue(actor, row, None, Cascade())
+    await rig.pass_time(60)
+    waiting = await rig.row(row)
+    assert (waiting.attempts, waiting.result.error_code) == (0, "store_down")
+    away.over = True
+    await rig.pass_time(6)
+    assert states([await rig.row(row)]) == ["SENT"]
+
+
+async def test_a_lane_that_overflowed_goes_on_when_the_store_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with lane_rig(lane_entries=2) as rig:
+        actor = await rig.room()
+        away = Away(monkeypatch, rig, "unfinished_of_lane")
+        rig.sender.gate = asyncio.Event()
+        rows = [await rig.say(actor, str(number)) for number in range(5)]
+        rig.sender.gate.set()
+        await rig.pass_time(3)
+        assert len(rig.sender.sent) == 2
+        away.over = True
+        await rig.pass_time(3)
+        assert states([await rig.row(row) for row in rows]) == ["SENT"] * 5
+
+
+async def test_what_was_sent_while_the_room_was_loaded_anew_is_noted_as_sent(
+    rig: LaneRig,
+) -> None:
+    """Somebody else wrote the room meanwhile: the old owner's numbers are taken."""
+    actor = await rig.room()
+    rig.sender.gate = asyncio.Event()
+    row = await rig.say(actor, "hello")
+    await rig.settle(attempts=1)
+    rig.services.directory._live.clear()
+    present = await rig.services.directory.get("acme", "r1")
+    await rig.services.bind(present, "other")  # a change in the log
+    rig.sender.gate.set()
+    await rig.pass_time(3)
+    assert states([await rig.row(row)]) == ["SENT"]
+    assert len(rig.sender.sent) == 1
+
+
+async def test_a_lane_follows_its_room_to_its_present_owner(rig: LaneRig) -> None:
+    """What was detached there is not delivered here."""
+    actor = await rig.room()
+    rig.sender.answers.append(UNSERVED)
+    row = await rig.say(actor, "hello")
+    await rig.settle(attempts=1)
+    actor.broken = True
+    present = await rig.services.directory.get("acme", "r1")
+    assert present is not actor
+    async with present.lock:
+        draft = Draft(present, rig.services.clock)
+        draft.remove_binding(present.bindings["sms"], "channel_detached")
+        await draft.commit()
+    await rig.pass_time(6)
+    assert (await rig.row(row)).result.error_code == "not_attached"
+    assert (actor.pins, present.pins) == (0, 0)
+
+
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24])
+async def test_a_clock_that_jumps_expires_nothing(rig: LaneRig, hours: int) -> None:
+    rig.sender.answers.extend([UNSERVED] * 5)
+    row = await rig.say(await rig.room(), "hello")
+    await rig.settle(attempts=1)
+    rig.services.clock.jump(hours * 3600.0)
+    await rig.pass_time(30, step=5)
+    assert states([await rig.row(row)]) == ["SENT"]
+
+
+async def test_a_deadline_is_kept_however_the_clock_jumps(rig: LaneRig) -> None:
+    rig.sender.answers.extend([UNSERVED] * 500)
+    row = await rig.say(await rig.room(), "hello")
+    await rig.settle(attempts=1)
+    rig.services.clock.jump(-24 * 3600.0)
+    await rig.pass_time(310, step=10)
+    assert states([await rig.row(row)]) == ["EXPIRED"]

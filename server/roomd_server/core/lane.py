@@ -24,7 +24,7 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
-from roomd_server.core.ports import Caller, Clock, Store, WriteSet
+from roomd_server.core.ports import Caller, Clock, Store, StoreConflict, WriteSet
 from roomd_server.core.resilience import (
     CircuitBreaker,
     TokenBuckets,
@@ -38,6 +38,8 @@ from roomd_server.core.times import seconds_of, timestamp
 log = logging.getLogger(__name__)
 
 RECOVERY_PAGE = 500
+STORE_RETRY_SECONDS = 1.0
+"""How often a store that is away is asked again."""
 
 
 class Job(NamedTuple):
@@ -47,8 +49,19 @@ class Job(NamedTuple):
     event: pb.RoomEvent | None
     """None: read it from the store (after a restart)."""
     cascade: Cascade
-    edits: int = 0
-    """``RoomActor.edits`` when ``event`` was as it is here."""
+    owner: RoomActor
+    edits: int
+    """``owner.edits`` when ``event`` was as it is here."""
+    expires: float
+    """Monotonic time of its deadline: it neither comes nor goes with the wall clock."""
+
+
+class Outcome(NamedTuple):
+    """How a delivery ended."""
+
+    delivery: pb.Delivery
+    result: pb.DeliveryResult
+    attempts: int
 
 
 class Sender(Protocol):
@@ -126,10 +139,17 @@ class Lanes:
             lane.overflowed = True
             return
         cascade.begin()
-        lane.jobs.append(Job(delivery, event, cascade, actor.edits))
+        lane.jobs.append(self._job(actor, delivery, event, cascade))
         if lane.task is None:
             actor.pins += 1
             lane.task = asyncio.ensure_future(self._run(key, lane))
+
+    def _job(
+        self, actor: RoomActor, delivery: pb.Delivery, event: pb.RoomEvent | None, cascade: Cascade
+    ) -> Job:
+        left = seconds_of(delivery.deadline_time) - self._.clock.now()
+        expires = self._.clock.monotonic() + left
+        return Job(delivery, event, cascade, actor, actor.edits, expires)
 
     def wake(self, org: str, channel_id: str) -> None:
         """Somebody serves the channel now: what waits for it may go."""
@@ -220,7 +240,11 @@ class Lanes:
                     last_index = job.delivery.event_index
                 if not lane.overflowed:
                     return
-                await self._refill(lane, last_index)
+                try:
+                    await self._refill(lane, last_index)
+                except errors.Unavailable as error:
+                    log.warning("the lane of %s waits for the store: %s", key, error)
+                    await self._pause(lane, STORE_RETRY_SECONDS)
         finally:
             self._lanes.pop(key, None)
             lane.actor.pins -= 1
@@ -235,39 +259,72 @@ class Lanes:
         for row in rows:
             cascade = Cascade()
             cascade.begin()
-            lane.jobs.append(Job(row, None, cascade))
+            lane.jobs.append(self._job(actor, row, None, cascade))
 
     async def _deliver(self, lane: Lane, job: Job) -> None:
         """Work one delivery off; whatever happens, the lane goes on."""
         try:
-            await self._try(lane, job)
+            outcome = await self._try(lane, job)
         except Exception:  # boundary: one poisoned event must not stop its lane
             log.exception("delivery %s failed in a way nobody foresaw", job.delivery.delivery_id)
             fault = failed("server_fault", "the server could not deliver it; see its log")
-            await self._.outcomes.record(lane.actor, job.delivery, fault, job.cascade)
+            outcome = Outcome(job.delivery, fault, job.delivery.attempts)
+        await self._record(lane, job, outcome)
 
-    async def _try(self, lane: Lane, job: Job) -> None:
-        actor, delivery = lane.actor, job.delivery
+    async def _record(self, lane: Lane, job: Job, outcome: Outcome) -> None:
+        """Store how it ended, however long the store is away: what was sent must not stay
+        unfinished, and nothing behind it could be stored either.
+        """
+        while True:
+            try:
+                await self._follow(lane)
+                await self._.outcomes.record(lane.actor, *outcome, job.cascade)
+            except (errors.Unavailable, StoreConflict) as error:
+                log.warning("the outcome of %s waits: %s", outcome.delivery.delivery_id, error)
+                await self._pause(lane, STORE_RETRY_SECONDS)
+            except errors.NotFound:
+                return  # the room was deleted, and its deliveries with it
+            else:
+                return
+
+    async def _follow(self, lane: Lane) -> None:
+        """Stay with the room's present owner: only that one hears of bindings and edits.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        before = lane.actor
+        if not before.broken or before.deleted:
+            return
+        actor = await self._.directory.find(before.org, before.room_id)
+        if actor is None:
+            before.deleted = True
+            return
+        actor.pins += 1
+        before.pins -= 1
+        lane.actor = actor
+
+    async def _try(self, lane: Lane, job: Job) -> Outcome:
+        delivery = job.delivery
         lane.progress = list(delivery.result.part_message_ids)
         counted = delivery.attempts
         settled = False
         try:
             while True:
-                if seconds_of(delivery.deadline_time) <= self._.clock.now():
-                    result = _expired(delivery)
-                    break
+                if job.expires <= self._.clock.monotonic():
+                    return Outcome(delivery, _expired(delivery), counted)
                 attempt = await self._attempt(lane, job)
                 result = attempt.result
                 counted += attempt.counts
                 delay = self._delay(lane, attempt, counted)
-                if delay is None or actor.deleted:
-                    break
-                left = seconds_of(delivery.deadline_time) - self._.clock.now()
+                if delay is None or lane.actor.deleted:
+                    return Outcome(delivery, result, counted)
+                left = job.expires - self._.clock.monotonic()
                 if left <= 0:
                     result.state = pb.DELIVERY_STATE_EXPIRED
-                    break
+                    return Outcome(delivery, result, counted)
                 delivery = self._.outcomes.waiting(
-                    actor, delivery, result, counted, delay, first=not settled
+                    lane.actor, delivery, result, counted, delay, first=not settled
                 )
                 if not settled:
                     # Whoever waits for the cascade waits for first attempts, not for retries.
@@ -275,7 +332,6 @@ class Lanes:
                     job.cascade.report(delivery)
                     job.cascade.end()
                 await self._pause(lane, min(delay, left))
-            await self._.outcomes.record(actor, delivery, result, job.cascade, counted)
         finally:
             if settled:
                 job.cascade.begin()
@@ -309,12 +365,25 @@ class Lanes:
         withdrawn. None: it is gone.
         """
         actor = lane.actor
-        if job.event is not None and job.edits == actor.edits and not actor.broken:
+        if job.event is not None and job.owner is actor and job.edits == actor.edits:
             return job.event
         stored = await self._.store.get_event(actor.org, actor.room_id, job.delivery.event_id)
         return stored and shown(stored)
 
     async def _attempt(self, lane: Lane, job: Job) -> Attempt:
+        try:
+            await self._follow(lane)
+            ready = await self._ready(lane, job)
+        except errors.Unavailable as error:
+            return Attempt(failed("store_down", error.message, retryable=True), counts=False)
+        return ready if isinstance(ready, Attempt) else await self._send(lane, job, ready)
+
+    async def _ready(self, lane: Lane, job: Job) -> pb.RoomEvent | Attempt:
+        """Wait for its turn; what is to be sent then, or why nothing is.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
         actor = lane.actor
         binding = actor.bindings.get(lane.channel_id)
         if binding is None:
@@ -322,7 +391,7 @@ class Lanes:
         breaker = self._.channels.breaker(actor.org, lane.channel_id)
         if breaker.retry_seconds(self._.clock.monotonic()):
             return _circuit_open()  # before it takes a place in the rate limits
-        left = seconds_of(job.delivery.deadline_time) - self._.clock.now()
+        left = job.expires - self._.clock.monotonic()
         wait = self._rate_delay(lane, binding, left)
         if wait > left:
             return Attempt(failed("rate_limited", "no place in the rate limit before the deadline"))
@@ -331,17 +400,13 @@ class Lanes:
         event = await self._event(lane, job)
         if event is None or event.HasField("delete_time") or lost_its_words(event):
             return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
-        return await self._send(lane, job, event, breaker, self._senders[binding.category])
+        return event
 
-    async def _send(
-        self,
-        lane: Lane,
-        job: Job,
-        event: pb.RoomEvent,
-        breaker: CircuitBreaker,
-        sender: Sender,
-    ) -> Attempt:
+    async def _send(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
         """Make the attempt when the breaker allows it, and tell the breaker of it."""
+        binding = lane.actor.bindings[lane.channel_id]
+        sender = self._senders[binding.category]
+        breaker = self._.channels.breaker(lane.actor.org, lane.channel_id)
         probes = breaker.is_open
         if not breaker.allow(self._.clock.monotonic()):
             return _circuit_open()

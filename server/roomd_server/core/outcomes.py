@@ -95,22 +95,28 @@ class Outcomes:
         actor: RoomActor,
         delivery: pb.Delivery,
         result: pb.DeliveryResult,
+        attempts: int,
         cascade: Cascade,
-        attempts: int = 0,
     ) -> pb.Delivery:
-        """Store the outcome of a delivery. Tells everybody once it is durable."""
+        """Store the outcome of a delivery. Tells everybody once it is durable.
+
+        Raises:
+            Unavailable: it was not stored.
+            StoreConflict: it was not stored, the room has another owner by now.
+            NotFound: the room was deleted.
+        """
         row = pb.Delivery()
         row.CopyFrom(delivery)
         row.result.CopyFrom(result)
-        row.attempts = attempts or row.attempts
+        row.attempts = attempts
         row.ClearField("next_attempt_time")
         row.update_time.CopyFrom(timestamp(self._clock.now()))
-        cascade.report(row)
         if row.result.state in GIVEN_UP and not actor.deleted:
             async with locked(self._directory, actor.org, actor.room_id) as owner:
                 await self._store_row(owner, row)
         else:
             await self._store_row(actor, row)
+        cascade.report(row)
         return row
 
     async def _store_row(self, actor: RoomActor, row: pb.Delivery) -> None:
@@ -130,12 +136,7 @@ class Outcomes:
             actor.number_changes(writes, [event_changed(event or changed, paths, row)])
         if actor.deleted:
             return
-        try:
-            await actor.commit(writes)
-        except errors.Unavailable:
-            # The message went out; only the note of it is missing. Deliveries are at least
-            # once: after a restart this one is made again under the same id.
-            log.exception("the outcome of delivery %s was not stored", row.delivery_id)
+        await actor.commit(writes)
         self._tell(actor, row, "delivery_failed" if given_up else "delivery_succeeded")
 
     def _is_notable(self, actor: RoomActor, row: pb.Delivery) -> bool:

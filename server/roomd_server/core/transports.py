@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from roomd import v1 as pb
@@ -11,11 +12,14 @@ from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
 from roomd_server.core.capabilities import recipient_key_of
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
+from roomd_server.core.errors import RoomdError
 from roomd_server.core.lane import Job, Lane
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Driver, Extensions
 from roomd_server.core.room import RoomActor
 from roomd_server.core.structs import get_str
+
+log = logging.getLogger(__name__)
 
 
 class Responses(Protocol):
@@ -84,11 +88,27 @@ class Transports:
             outcome = await self._send(driver, ask)
             result = outcome.result
             if outcome.HasField("response"):
-                await self._responses.take(actor, binding, event, outcome.response, job.cascade)
+                await self._take(actor, ask, outcome.response, event, job.cascade)
             if result.state == pb.DELIVERY_STATE_FAILED:
                 break
             lane.progress.append(result.provider_message_id)
         return _summed(result, lane.progress, len(parts))
+
+    async def _take(
+        self,
+        actor: RoomActor,
+        ask: Ask,
+        response: pb.Response,
+        event: pb.RoomEvent,
+        cascade: Cascade,
+    ) -> None:
+        """Let the channel's answers in. Those that the room does not take are no reason to
+        send the message again.
+        """
+        try:
+            await self._responses.take(actor, ask.binding, event, response, cascade)
+        except RoomdError as error:
+            log.warning("an answer of %s was not taken: %s", ask.channel.channel_id, error)
 
     async def _parts(
         self,
