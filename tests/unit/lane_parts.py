@@ -148,7 +148,15 @@ async def lane_rig(**options: Any) -> AsyncIterator[LaneRig]:
         outcomes = Outcomes(s.store, s.directory, s.hooks, s.bus, s.clock)
         lanes = Lanes(
             LaneParts(
-                s.store, s.clock, c.options, s.directory, c.channels, outcomes, s.bus, lambda: 1.0
+                s.store,
+                s.clock,
+                c.options,
+                s.directory,
+                c.channels,
+                outcomes,
+                s.bus,
+                s.notifier,
+                lambda: 1.0,
             )
         )
         sender = ToldSender(services=s)

@@ -122,6 +122,17 @@ async def test_nothing_is_lost_in_an_outage_of_a_minute(rig: LaneRig) -> None:
     assert kinds.count("circuit_breaker_opened") == kinds.count("circuit_breaker_closed") == 1
 
 
+async def test_an_outage_is_told_to_hooks_on_errors(rig: LaneRig) -> None:
+    rig.services.hooks.listen(pb.HOOK_TRIGGER_ON_ERROR)
+    await with_open_breaker(rig)
+    (told,) = rig.services.hooks.told(pb.HOOK_TRIGGER_ON_ERROR)
+    event = told.payload.event
+    assert event.metadata["error_type"] == "circuit_breaker_opened"
+    assert event.metadata["error"]
+    assert (told.subject.channel_id, event.content.system.data["channel_id"]) == ("sms", "sms")
+    assert event.event_id
+
+
 async def test_waiting_for_the_breaker_uses_up_no_retries(rig: LaneRig) -> None:
     await with_open_breaker(rig)
     await rig.pass_time(59)

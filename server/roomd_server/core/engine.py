@@ -109,6 +109,7 @@ class Engine:
                 self.channels,
                 self.outcomes,
                 around.bus,
+                self.notifier,
                 around.jitter,
             )
         )

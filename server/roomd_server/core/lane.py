@@ -22,6 +22,7 @@ from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.log import lost_its_words, shown
+from roomd_server.core.notify import Notifier
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.ports import Caller, Clock, Store, StoreConflict, WriteSet
@@ -106,6 +107,7 @@ class LaneParts:
     channels: ChannelDirectory
     outcomes: Outcomes
     bus: FrameworkBus
+    notifier: Notifier
     jitter: Callable[[], float]
 
 
@@ -432,6 +434,10 @@ class Lanes:
         elif told is Told.FAILS:
             if breaker.failure(self._.clock.monotonic()):
                 self._.bus.emit(org, "circuit_breaker_opened", channel_id=channel_id)
+                message = "the channel failed too often in a row; deliveries wait"
+                self._.notifier.fault(
+                    lane.actor, "circuit_breaker_opened", message, channel_id=channel_id
+                )
         elif breaker.success():
             self._.bus.emit(org, "circuit_breaker_closed", channel_id=channel_id)
             self.wake(org, channel_id)

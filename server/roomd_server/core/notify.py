@@ -78,6 +78,18 @@ class Notifier:
         event.create_time.CopyFrom(timestamp(self._clock.now()))
         return self.about_event(actor, trigger, event, channel_id=channel_id)
 
+    def fault(self, actor: RoomActor, code: str, message: str, *, channel_id: str) -> None:
+        """Show a failure of a channel to the hooks of ON_ERROR; no message is to blame."""
+        if not self._hooks.wants(actor.org, pb.HOOK_TRIGGER_ON_ERROR, actor.room_id):
+            return
+        event = system_event(
+            pb.EVENT_TYPE_SYSTEM, code, message, {}, channel_id=channel_id, event_id=self._ids.new()
+        )
+        event.room_id = actor.room_id
+        event.create_time.CopyFrom(timestamp(self._clock.now()))
+        event.metadata.update({"error": message, "error_type": code})
+        self.about_event(actor, pb.HOOK_TRIGGER_ON_ERROR, event, channel_id=channel_id)
+
     def revised(self, actor: RoomActor, event: pb.RoomEvent) -> None:
         """Let what still waits for a worker tell an event as it may be read now."""
         self._hooks.revise(actor.org, event)
