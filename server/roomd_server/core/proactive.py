@@ -7,6 +7,7 @@ says it: neither lost nor said twice.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,11 @@ from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.transcode import text_of
 
+log = logging.getLogger(__name__)
+
 IDLE_POLL_SECONDS = 0.05
+STORE_RETRY_SECONDS = 1.0
+"""How often a store that is away is asked again."""
 RECOVERED_ROOMS = 1000
 
 
@@ -213,7 +218,6 @@ class Proactive:
             draft = Draft(owner, self._.clock)
             draft.writes.queued = (*draft.writes.queued, queued)
             await draft.commit()
-            owner.queued.append(queued)
         self._start_flusher(owner)
         return pb.DeliverResponse(outcome=pb.OUTCOME_HELD, queued_id=queued.queued_id)
 
@@ -236,24 +240,33 @@ class Proactive:
     def _start_flusher(self, actor: RoomActor) -> None:
         key = (actor.org, actor.room_id)
         if key not in self._flushers:
-            actor.pins += 1
-            self._flushers[key] = asyncio.ensure_future(self._flush(key, actor))
+            self._flushers[key] = asyncio.ensure_future(self._flush(key))
 
-    async def _flush(self, key: tuple[str, str], actor: RoomActor) -> None:
-        """Say what is queued once the room is idle, at the latest after the wait."""
+    async def _flush(self, key: tuple[str, str]) -> None:
+        """Say everything that is queued in a room, however long the store is away."""
         try:
-            while actor.queued and not actor.deleted:
-                latest = actor.queued[0].queued_time + self._.options.idle_wait_seconds
-                while actor.generating and self._.clock.now() < latest:
-                    await self._.clock.sleep(IDLE_POLL_SECONDS)
-                await self._say_next(actor)
+            while True:
+                try:
+                    # Its present owner: an earlier one does not know what was said since.
+                    actor = await self._.directory.find(*key)
+                    if actor is None or actor.deleted or not actor.queued:
+                        return
+                    with self._.directory.pinned(actor):
+                        await self._say_next(actor)
+                except errors.Unavailable as error:
+                    log.warning("what is queued in room %s waits: %s", key[1], error)
+                    await self._.clock.sleep(STORE_RETRY_SECONDS)
         finally:
             self._flushers.pop(key, None)
-            actor.pins -= 1
 
     async def _say_next(self, actor: RoomActor) -> None:
-        """Say the oldest text, together with its neighbours that may be gathered with it."""
+        """Say the oldest text once the room is idle, at the latest after the wait; together
+        with its neighbours that may be gathered with it.
+        """
         first = actor.queued[0]
+        latest = first.queued_time + self._.options.idle_wait_seconds
+        while actor.generating and self._.clock.now() < latest:
+            await self._.clock.sleep(IDLE_POLL_SECONDS)
         batch = [first]
         if first.request.strategy == pb.DELIVER_STRATEGY_QUEUED:
             for queued in actor.queued[1:]:
@@ -270,8 +283,10 @@ class Proactive:
         ids = [queued.queued_id for queued in batch]
         admission = await self._say(actor, first.request, content, ids)
         if admission.outcome in (pb.OUTCOME_REFUSED, pb.OUTCOME_DUPLICATE):
-            await actor.commit(WriteSet(actor.org, actor.room_id, removed_queued=ids))
-        del actor.queued[: len(batch)]
+            async with locked(self._.directory, actor.org, actor.room_id) as owner:
+                draft = Draft(owner, self._.clock)
+                draft.writes.removed_queued = ids
+                await draft.commit()
 
 
 def _scope(actor: RoomActor) -> str:

@@ -351,6 +351,10 @@ class Draft:
             actor.bindings.pop(channel_id, None)
         for participant in writes.participants:
             actor.participants[participant.participant_id] = participant
+        actor.queued += writes.queued
+        if writes.removed_queued:
+            gone = frozenset(writes.removed_queued)
+            actor.queued = [queued for queued in actor.queued if queued.queued_id not in gone]
         for record in writes.keys:
             if record.scope.startswith("room:"):
                 actor.keys.add(record.key, record.fingerprint, record.value.decode())
@@ -376,6 +380,8 @@ def _touches_state(writes: WriteSet) -> bool:
         or writes.bindings
         or writes.removed_bindings
         or writes.participants
+        or writes.queued
+        or writes.removed_queued
     )
 
 
