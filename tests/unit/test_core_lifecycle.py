@@ -294,7 +294,7 @@ async def test_hooks_run_outside_the_lock_and_after_the_commit(s: Services) -> N
     seen = []
 
     def look(call: object) -> object:
-        seen.append((actor.lock.locked(), actor.room.status))
+        seen.append((not actor.lock.free, actor.room.status))
         return s.hooks.observers[0](call)
 
     s.hooks.listen(0)

@@ -119,7 +119,7 @@ class RoomActor:
     @property
     def idle(self) -> bool:
         """Whether nobody needs it in memory."""
-        return not self.pins and not self.lock.locked() and not self.log.watched
+        return not self.pins and self.lock.free and not self.log.watched
 
     def labels(self) -> dict[str, str]:
         """The room's labels, for hook filters."""

@@ -144,7 +144,7 @@ class TimerService:
     async def _fire_one(self, org: str, room_id: str) -> Outcome | None:
         """Fire one room's timers; None when it is busy: it is about to be active anyway."""
         actor = await self._directory.find(org, room_id)
-        if actor is None or actor.lock.locked():
+        if actor is None or not actor.lock.free:
             return None
         try:
             async with locked(self._directory, org, room_id) as actor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, TypeVar
+from collections import deque
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -18,27 +19,57 @@ def conclude(future: asyncio.Future[None], error: Exception | None) -> None:
         future.set_exception(error)
 
 
-class FifoLock(asyncio.Lock):
-    """A lock that also knows whether anybody is in line for it."""
+class FifoLock:
+    """A lock that is handed to those who wait in the order in which they came.
+
+    Unlike ``asyncio.Lock`` it is never free while somebody is in line, so it may be taken
+    without waiting when it is ``free``, and nobody is overtaken.
+    """
+
+    __slots__ = ("_held", "_line")
 
     def __init__(self) -> None:
-        super().__init__()
-        self._in_line = 0
+        self._held = False
+        self._line: deque[asyncio.Future[None]] = deque()  # bounded: by the calls in flight
 
     @property
     def free(self) -> bool:
-        """Whether nobody holds it or waits: what does not await needs no lock then, and
-        overtakes nobody.
-        """
-        return not self._in_line and not self.locked()
+        """Whether nobody holds it: then nobody waits for it either."""
+        return not self._held
 
-    async def acquire(self) -> Literal[True]:
-        """Take it, after all who came before."""
-        self._in_line += 1
+    def take(self) -> None:
+        """Take it while it is ``free``; ``release`` must follow."""
+        assert not self._held
+        self._held = True
+
+    async def acquire(self) -> None:
+        """Take it, after all who came before; ``release`` must follow."""
+        if not self._held:
+            self._held = True
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
         try:
-            return await super().acquire()
-        finally:
-            self._in_line -= 1
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()  # it was ours already
+            raise
+
+    def release(self) -> None:
+        """Hand it to the next in line."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._held = False
+
+    async def __aenter__(self) -> None:
+        await self.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
 
 
 async def outlast(future: asyncio.Future[T]) -> T:
