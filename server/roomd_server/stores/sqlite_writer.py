@@ -32,8 +32,10 @@ LINGER_SECONDS = 0.001
 CROWD_SETS = 4
 """Sets of a transaction that tell of a crowd."""
 CROWD_LINGER_SECONDS = 0.010
-"""How long writes wait in a crowd: transactions of 20 sets cost half as much per set as those
+"""The longest that writes wait in a crowd: transactions of 20 sets cost half as much per set as those
 of 5, and what a crowd waits for is the processor."""
+CROWD_PAUSE_SECONDS = 0.004
+"""Nothing new for so long: everybody waits for this transaction, so it must not wait."""
 MAX_PENDING_SETS = 100_000
 """Sets that may wait; beyond it commits fail at once."""
 BUSY_TIMEOUT_MS = 5000
@@ -176,10 +178,20 @@ class SqliteWriter:
             # Several callers are writing: a moment's wait fills the transaction, and each
             # one costs a sync and a fight over the interpreter, however small it is. Who
             # writes alone would only wait.
-            crowded = self._batch >= CROWD_SETS
-            self._loop.call_later(CROWD_LINGER_SECONDS if crowded else LINGER_SECONDS, self._ring)
+            if self._batch < CROWD_SETS:
+                self._loop.call_later(LINGER_SECONDS, self._ring)
+            else:
+                self._await_pause(0, self._loop.time() + CROWD_LINGER_SECONDS)
         else:
             self._loop.call_soon(self._ring)
+
+    def _await_pause(self, seen: int, until: float) -> None:
+        """Ring once the flow has paused, or at ``until``."""
+        waiting = len(self._commits)
+        if waiting > seen and self._loop.time() < until:
+            self._loop.call_later(CROWD_PAUSE_SECONDS, self._await_pause, waiting, until)
+        else:
+            self._ring()
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Do something on the writer's connection between two commits, in a transaction.
