@@ -99,7 +99,7 @@ SIMPLE = [
         url=urls,
         mime_type=said,
         duration_seconds=st.none() | whole_ms,
-        thumbnail_url=maybe,
+        thumbnail_url=st.none() | urls,
     ),
     st.builds(
         LocationContent,

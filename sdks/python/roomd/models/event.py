@@ -76,7 +76,7 @@ class VideoContent(Model):
     url: Url
     mime_type: str = "video/mp4"
     duration_seconds: float | None = Field(None, ge=0)
-    thumbnail_url: str | None = None
+    thumbnail_url: Url | None = None
 
 
 class LocationContent(Model):
