@@ -144,7 +144,9 @@ class Room:
 
     # -------------------------------------------------------------- what is said
 
-    async def say(self, said: str | pb.Content = "hello", channel: str = "ws", **fields: Any) -> Any:
+    async def say(
+        self, said: str | pb.Content = "hello", channel: str = "ws", **fields: Any
+    ) -> Any:
         """Send an event from a channel of the room."""
         fields = {"participant_id": "ann"} | fields
         return await self.call(
@@ -230,7 +232,9 @@ def sent(provider_message_id: str = "", **response: Any) -> pb.HandlerResult:
 
 def answers(*said: str | pb.Content | pb.RoomEvent, **fields: Any) -> pb.HandlerResult:
     """Whole answers of an AI."""
-    events = [one if isinstance(one, pb.RoomEvent) else pb.RoomEvent(content=content(one)) for one in said]
+    events = [
+        one if isinstance(one, pb.RoomEvent) else pb.RoomEvent(content=content(one)) for one in said
+    ]
     return pb.HandlerResult(response=pb.Response(events=events, **fields))
 
 
