@@ -45,6 +45,9 @@ class Settings(BaseModel):
     inbound_per_second: float | None = Field(
         None, gt=0, description="messages per second and channel that are let in"
     )
+    organization_inbound_per_second: float | None = Field(
+        None, gt=0, description="messages per second of all channels of an organization together"
+    )
     max_live_rooms: int = Field(10_000, ge=1, description="rooms kept in memory")
     max_in_flight: int = Field(2_000, ge=1, description="unary calls at once; more are shed")
     drain_grace_seconds: float = Field(
@@ -64,15 +67,17 @@ class Settings(BaseModel):
 
     def engine_options(self) -> EngineOptions:
         """The engine's part."""
-        limit = None
-        if self.inbound_per_second is not None:
-            limit = pb.RateLimit(max_per_second=self.inbound_per_second)
         return EngineOptions(
             process_timeout_seconds=self.process_timeout_seconds,
             max_chain_depth=self.max_chain_depth,
             max_live_rooms=self.max_live_rooms,
-            inbound_rate_limit=limit,
+            inbound_rate_limit=_per_second(self.inbound_per_second),
+            organization_inbound_rate_limit=_per_second(self.organization_inbound_per_second),
         )
+
+
+def _per_second(rate: float | None) -> pb.RateLimit | None:
+    return None if rate is None else pb.RateLimit(max_per_second=rate)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

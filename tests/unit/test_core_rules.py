@@ -71,13 +71,13 @@ def test_fingerprints_tell_bodies_apart() -> None:
 
 def test_half_a_message_per_second_gets_through() -> None:
     buckets = TokenBuckets(pb.RateLimit(max_per_minute=30), 0.0)
-    taken = sum(buckets.try_take(now / 10) == 0 for now in range(1200))
+    taken = sum(buckets.take(now / 10, 0.0) == 0 for now in range(1200))
     assert 60 <= taken <= 90, "30 at once, then one every two seconds"
 
 
 def test_every_window_holds() -> None:
     buckets = TokenBuckets(pb.RateLimit(max_per_second=10, max_per_minute=20), 0.0)
-    taken = sum(buckets.try_take(now / 100) == 0 for now in range(1000))
+    taken = sum(buckets.take(now / 100, 0.0) == 0 for now in range(1000))
     assert taken <= 20 + 4
 
 

@@ -40,8 +40,8 @@ def test_who_will_not_wait_so_long_makes_nobody_else_wait() -> None:
 def test_asking_takes_no_place() -> None:
     buckets = TokenBuckets(pb.RateLimit(max_per_second=1), 0.0)
     assert [buckets.delay(0.0) for _ in range(5)] == [0.0] * 5
-    assert buckets.try_take(0.0) == 0.0
-    assert buckets.try_take(0.0) == buckets.try_take(0.0) == pytest.approx(1.0)
+    assert buckets.take(0.0, 0.0) == 0.0
+    assert buckets.take(0.0, 0.0) == buckets.take(0.0, 0.0) == pytest.approx(1.0)
 
 
 def test_time_that_goes_back_gives_nothing() -> None:

@@ -17,7 +17,7 @@ from roomd_server.core.lifecycle import check_mask, next_etag
 from roomd_server.core.once import Once
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Caller, Clock, Driver, Ids, Store, StoreConflict, WriteSet
-from roomd_server.core.resilience import CircuitBreaker, TokenBuckets
+from roomd_server.core.resilience import CircuitBreaker, TokenBuckets, take_together
 from roomd_server.core.times import seconds_of, timestamp
 from roomd_server.core.waiting import outlast
 
@@ -78,10 +78,12 @@ class Entry:
 class Shelf:
     """The channels of one organization."""
 
-    __slots__ = ("entries", "leaving", "lock")
+    __slots__ = ("entries", "inbound", "leaving", "lock")
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
+        self.inbound: TokenBuckets | None = None
+        """What all of them together let in."""
         self.leaving: set[str] = set()
         """Being unregistered: no room may attach them any more."""
         self.lock = asyncio.Lock()
@@ -197,20 +199,35 @@ class ChannelDirectory:
     def inbound_delay(self, org: str, channel: pb.Channel) -> float:
         """Count a message that wants to enter; seconds until one may, 0 when it may now.
 
-        One that may not enter now takes no place.
+        The channel's limit and the organization's hold together; a message that may not
+        enter now takes no place in either.
         """
+        limits = [
+            limit
+            for limit in (self._channel_inbound(org, channel), self._organization_inbound(org))
+            if limit is not None
+        ]
+        return take_together(limits, self._clock.monotonic(), 0.0) if limits else 0.0
+
+    def _channel_inbound(self, org: str, channel: pb.Channel) -> TokenBuckets | None:
         limit = self._options.inbound_rate_limit
         if channel.HasField("inbound_rate_limit"):
             limit = channel.inbound_rate_limit
-        if limit is None:
-            return 0.0
         entry = self._entry(org, channel.channel_id)
-        if entry is None:
-            return 0.0
-        now = self._clock.monotonic()
+        if limit is None or entry is None:
+            return None
         if entry.inbound is None:
-            entry.inbound = TokenBuckets(limit, now)
-        return entry.inbound.try_take(now)
+            entry.inbound = TokenBuckets(limit, self._clock.monotonic())
+        return entry.inbound
+
+    def _organization_inbound(self, org: str) -> TokenBuckets | None:
+        limit = self._options.organization_inbound_rate_limit
+        if limit is None:
+            return None
+        shelf = self._shelf(org)
+        if shelf.inbound is None:
+            shelf.inbound = TokenBuckets(limit, self._clock.monotonic())
+        return shelf.inbound
 
     def outbound_limit(self, org: str, channel_id: str) -> TokenBuckets | None:
         """The channel's own limit of deliveries, over all rooms; None: it has none."""

@@ -163,7 +163,7 @@ class Inbound:
         if wait > 0:
             raise errors.ResourceExhausted(
                 pb.ERROR_REASON_RATE_LIMITED,
-                f"channel {channel.channel_id!r} takes no more messages for {wait:.2f} s",
+                f"no more messages by channel {channel.channel_id!r} for {wait:.2f} s",
                 retry_after=wait,
                 metadata={"channel_id": channel.channel_id},
             )

@@ -37,3 +37,5 @@ class EngineOptions:
     """Channels of one room."""
     inbound_rate_limit: pb.RateLimit | None = None
     """For every channel that has none of its own."""
+    organization_inbound_rate_limit: pb.RateLimit | None = None
+    """For all channels of an organization together, besides their own."""

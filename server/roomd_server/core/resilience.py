@@ -72,9 +72,19 @@ class TokenBuckets:
                 bucket.take()
         return wait
 
-    def try_take(self, now: float) -> float:
-        """Take a place only when there is one now: 0; else seconds until there is."""
-        return self.take(now, 0.0)
+
+def take_together(
+    limits: Sequence[TokenBuckets], now: float, patience_seconds: float = math.inf
+) -> float:
+    """Take a place in several limits at once; seconds until all of them let it go.
+
+    As with one: a longer wait than ``patience_seconds`` takes a place in none.
+    """
+    wait = max((limit.delay(now) for limit in limits), default=0.0)
+    if wait <= patience_seconds:
+        for limit in limits:
+            limit.take(now)
+    return wait
 
 
 def take_together(
