@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -27,6 +28,13 @@ from roomd_server.core.times import seconds_of
 
 ROUTES_REMEMBERED = 100_000
 """Senders whose room is kept in memory, so that routing reads nothing."""
+ROOMS_AWAITED = 1000
+"""Rooms made for a sender whose first message has not entered yet; the oldest are forgotten."""
+
+OPEN = frozenset((pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED))
+
+Sender = tuple[str, str, str]
+"""Organization, channel, sender on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,9 @@ class Inbound:
 
     def __init__(self, parts: InboundParts) -> None:
         self._ = parts
-        self._routes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._routes: OrderedDict[Sender, str] = OrderedDict()
+        self._opening: OrderedDict[Sender, asyncio.Future[RoomActor]] = OrderedDict()
+        """Rooms made for a sender that nothing has entered yet."""
 
     async def process_inbound(
         self,
@@ -83,8 +93,11 @@ class Inbound:
             cascade.deliveries = {}
         try:
             async with asyncio.timeout(self._.options.process_timeout_seconds):
-                actor = await self._route(caller, channel, request)
+                place = await self._route(caller, channel, request)
                 converted = await self._.extensions.convert(caller.org, channel, message)
+                # Not before: what cannot be converted leaves no empty room behind.
+                sender = (caller.org, channel.channel_id, message.sender_id)
+                actor = await self._open(sender, place) if isinstance(place, str) else place
         except TimeoutError:
             raise errors.Unavailable(
                 pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
@@ -183,33 +196,74 @@ class Inbound:
 
     async def _route(
         self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
-    ) -> RoomActor:
+    ) -> RoomActor | str:
         """Find the message's room: named, by a worker, where the sender was last, the only
         open room of the channel, or a new one. Never guesses between two.
+
+        Returns:
+            The room; or the id of one to make, empty when any will do.
         """
         directory, org = self._.directory, caller.org
         room_id = request.room_id
         if not room_id:
             room_id = await self._.extensions.route(org, request.message, channel.type) or ""
         if room_id:
-            actor = await directory.find(org, room_id)
-            return actor or await self._.lifecycle.open_room(org, room_id)
+            return await directory.find(org, room_id) or room_id
         sender = (org, channel.channel_id, request.message.sender_id)
-        known = self._routes.get(sender)
-        if known is not None:
-            actor = await directory.find(org, known)
-            if actor is not None and _is_open_for(actor, *sender[1:]):
-                return actor
-            self._routes.pop(sender, None)
+        if known := await self._remembered(sender):
+            return known
         rooms = await self._.store.open_rooms_of_participant(*sender, 1)
         if not rooms:
             rooms = await self._.store.open_rooms_of_channel(org, channel.channel_id, 2)
         if len(rooms) == 1:
             return await directory.get(org, rooms[0])
-        return await self._.lifecycle.open_room(org, "")
+        return ""
+
+    async def _open(self, sender: Sender, room_id: str) -> RoomActor:
+        """Make the room that a message is for.
+
+        Messages of one sender that come at once get one room; so does the next message when
+        nothing entered it.
+        """
+        org, lifecycle = sender[0], self._.lifecycle
+        if room_id:
+            return await lifecycle.open_room(org, room_id)
+        while True:
+            opening = self._opening.get(sender)
+            if opening is None:
+                # Another message of theirs may have entered meanwhile.
+                if known := await self._remembered(sender):
+                    return known
+                opening = asyncio.ensure_future(lifecycle.open_room(org, ""))
+                self._opening[sender] = opening
+                opening.add_done_callback(partial(self._opened, sender))
+            made = await asyncio.shield(opening)
+            actor = await self._.directory.find(org, made.room_id)
+            if actor is not None and actor.room.status in OPEN:
+                return actor
+            if self._opening.get(sender) is opening:
+                del self._opening[sender]
+
+    def _opened(self, sender: Sender, opening: asyncio.Future[RoomActor]) -> None:
+        if opening.cancelled() or opening.exception() is not None:
+            self._opening.pop(sender, None)
+        elif len(self._opening) > ROOMS_AWAITED:
+            self._opening.popitem(last=False)
+
+    async def _remembered(self, sender: Sender) -> RoomActor | None:
+        """The room where a sender was last, while it is open for them."""
+        known = self._routes.get(sender)
+        if known is None:
+            return None
+        actor = await self._.directory.find(sender[0], known)
+        if actor is not None and _is_open_for(actor, *sender[1:]):
+            return actor
+        self._routes.pop(sender, None)
+        return None
 
     def _remember(self, org: str, channel_id: str, sender_id: str, room_id: str) -> None:
         key = (org, channel_id, sender_id)
+        self._opening.pop(key, None)
         self._routes[key] = room_id
         self._routes.move_to_end(key)
         if len(self._routes) > ROUTES_REMEMBERED:
@@ -294,7 +348,7 @@ class Inbound:
 
 def _is_open_for(actor: RoomActor, channel_id: str, sender_id: str) -> bool:
     return (
-        actor.room.status in (pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED)
+        actor.room.status in OPEN
         and channel_id in actor.bindings
         and sender_id in actor.participants
     )
