@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 from api_fakes import Client, failure_of, until
-from google.protobuf.message import Message
 from hook_kit import HOOKS, Behaviour, Worker, hook, spec
 
 from roomd import v1 as pb
@@ -24,7 +23,6 @@ from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.wiring import EmbeddedServer, start_embedded
 
 ORG = "default"
-SCOPES = pb.Visibility
 RPCS: Mapping[str, Method] = {one.name: one for one in methods() if one.shape is Shape.UNARY}
 UNTIL_SECONDS = 5.0
 
@@ -244,15 +242,11 @@ async def after(opened: asyncio.Event, answer: Any) -> Any:
     return answer
 
 
-def copied(message: Message) -> Any:
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy
-
-
-async def eventually(holds: Callable[[], Any]) -> None:
-    """Wait until something holds."""
-    await until(holds)
+async def echo(worker: Worker) -> None:
+    """A round trip on a worker's stream: what was sent to it before has reached it."""
+    before = len(worker.all("pong"))
+    await worker.send(ping=pb.Ping())
+    await worker.told("pong", before)
 
 
 @asynccontextmanager
@@ -292,11 +286,3 @@ async def disk_held(store: SqliteStore) -> AsyncIterator[None]:
     finally:
         over.set()
         await holding
-
-
-async def still_waits(task: asyncio.Future[Any], rounds: int = 20) -> bool:
-    """Whether a call has no answer after some round trips of the loop."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(rounds / 200):
-            await asyncio.shield(task)
-    return not task.done()
