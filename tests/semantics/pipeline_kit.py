@@ -24,6 +24,7 @@ from roomd_server.wiring import EmbeddedServer, start_embedded
 
 ORG = "default"
 RPCS: Mapping[str, Method] = {one.name: one for one in methods() if one.shape is Shape.UNARY}
+SUBSCRIBE = "/roomd.v1.RoomService/SubscribeRoom"
 UNTIL_SECONDS = 5.0
 
 
@@ -138,6 +139,8 @@ class Room:
     async def leave(self) -> None:
         """End the room's workers."""
         for worker in self._workers:
+            for unanswered in worker._tasks:
+                unanswered.cancel()
             await worker.kill()
 
     # -------------------------------------------------------------- what is said
@@ -268,6 +271,26 @@ async def room_in(house: House, **fields: Any) -> AsyncIterator[Room]:
         yield room
     finally:
         await room.leave()
+
+
+@asynccontextmanager
+async def subscribed(room: Room, **fields: Any) -> AsyncIterator[list[pb.StreamItem]]:
+    """What a subscriber of the room is told from now on; it grows by itself."""
+    request = pb.SubscribeRoomRequest(room=pb.RoomStart(room_id=room.room_id), **fields)
+    call = room.house.client.stream(SUBSCRIBE, request, room.house.key)
+    items: list[pb.StreamItem] = []
+
+    async def read() -> None:
+        async for response in call:
+            items.extend(response.items)
+
+    reading = asyncio.ensure_future(read())
+    await until(lambda: items)
+    try:
+        yield items
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
 
 
 @asynccontextmanager
