@@ -162,7 +162,7 @@ class Engine:
                 options,
             )
         )
-        self.transports = Transports(self.channels, around.extensions, options, self.answers)
+        self.transports = Transports(self.channels, around.extensions, clock, options, self.answers)
         self.proactive = Proactive(
             ProactiveParts(store, self.directory, self.pipeline, around.hooks, clock, ids, options)
         )

@@ -15,9 +15,10 @@ from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.errors import RoomdError
 from roomd_server.core.lane import Job, Lane
 from roomd_server.core.options import EngineOptions
-from roomd_server.core.ports import Ask, Driver, Extensions
+from roomd_server.core.ports import Ask, Clock, Driver, Extensions
 from roomd_server.core.room import RoomActor
 from roomd_server.core.structs import get_str
+from roomd_server.core.times import seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,12 @@ class Transports:
         self,
         channels: ChannelDirectory,
         extensions: Extensions,
+        clock: Clock,
         options: EngineOptions,
         responses: Responses,
     ) -> None:
         self._channels = channels
+        self._clock = clock
         self._extensions = extensions
         self._options = options
         self._responses = responses
@@ -85,7 +88,7 @@ class Transports:
                 len(parts),
                 actor.context,
             )
-            outcome = await self._send(driver, ask)
+            outcome = await self._send(driver, ask, seconds_of(job.delivery.deadline_time))
             result = outcome.result
             if outcome.HasField("response"):
                 await self._take(actor, ask, outcome.response, event, job.cascade)
@@ -128,9 +131,10 @@ class Transports:
             return []
         return transcode.fit(replaced.content, capabilities)
 
-    async def _send(self, driver: Driver, ask: Ask) -> pb.DeliveryOutcome:
+    async def _send(self, driver: Driver, ask: Ask, deadline: float) -> pb.DeliveryOutcome:
+        left = deadline - self._clock.now()
         try:
-            async with asyncio.timeout(self._options.attempt_timeout_seconds):
+            async with asyncio.timeout(min(left, self._options.attempt_timeout_seconds)):
                 return await driver.deliver(ask)
         except TimeoutError:
             return pb.DeliveryOutcome(
