@@ -32,7 +32,14 @@ from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_write, effective_visibility
 from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import Ask, Clock, Hooks, Ids, ResponderFailed, Verdict
-from roomd_server.core.proposal import Admission, Proposal, event_call, stamp
+from roomd_server.core.proposal import (
+    CHAIN_DEPTH_LIMIT,
+    Admission,
+    Proposal,
+    event_call,
+    note_depth,
+    stamp,
+)
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import RoomActor
 from roomd_server.core.sentences import SentenceSplitter
@@ -133,7 +140,7 @@ class Answers:
     ) -> Stream:
         silent = can_write(binding)
         if event.chain_depth + 1 >= self._.options.max_chain_depth:
-            silent = "event_chain_depth_limit"
+            silent = CHAIN_DEPTH_LIMIT
         visibility = effective_visibility(self._answer_visibility(event), binding)
         stream = Stream(actor, binding, event, self._.ids.new(), cascade, silent, visibility)
         if self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id):
@@ -300,7 +307,7 @@ class Answers:
             depth = stamped.chain_depth >= self._.options.max_chain_depth
             await self._enter(
                 actor,
-                Proposal(stamped, cascade, blocked_by="event_chain_depth_limit" if depth else ""),
+                Proposal(stamped, cascade, blocked_by=CHAIN_DEPTH_LIMIT if depth else ""),
             )
         if response.tasks or response.observations:
             await self._.pipeline.keep_notes(
@@ -312,22 +319,8 @@ class Answers:
         cascade.answers += 1
         if cascade.answers > self._.options.max_chain_depth * 10:
             proposal.blocked_by = proposal.blocked_by or "reentry_loop_cap"
-        if proposal.blocked_by == "event_chain_depth_limit":
-            proposal.observations = [
-                pb.Observation(
-                    channel_id=proposal.event.source.channel_id,
-                    category="event_chain_depth_exceeded",
-                    content=f"depth {proposal.event.chain_depth} reached the limit",
-                    event_id=proposal.event.event_id,
-                )
-            ]
-            self._.bus.emit(
-                actor.org,
-                "chain_depth_exceeded",
-                actor.room_id,
-                channel_id=proposal.event.source.channel_id,
-                event_id=proposal.event.event_id,
-            )
+        if proposal.blocked_by == CHAIN_DEPTH_LIMIT:
+            note_depth(self._.bus, actor, proposal)
         return await self._.pipeline.enter(actor, proposal)
 
     def _answer(self, stream: Stream, text: str) -> pb.RoomEvent:

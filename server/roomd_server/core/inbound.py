@@ -22,7 +22,13 @@ from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import Caller, Clock, Extensions, Hooks, Ids, Store
-from roomd_server.core.proposal import Admission, Proposal, body_fingerprint
+from roomd_server.core.proposal import (
+    CHAIN_DEPTH_LIMIT,
+    Admission,
+    Proposal,
+    body_fingerprint,
+    note_depth,
+)
 from roomd_server.core.room import RoomActor
 from roomd_server.core.times import seconds_of
 
@@ -155,7 +161,8 @@ class Inbound:
                 request.channel_id, request.participant_id, _bytes(request.content)
             )
         if event.chain_depth >= self._.options.max_chain_depth:
-            proposal.blocked_by = "event_chain_depth_limit"
+            proposal.blocked_by = CHAIN_DEPTH_LIMIT
+            note_depth(self._.bus, actor, proposal)
         admission = await self._.pipeline.enter(actor, proposal)
         if request.wait == pb.WAIT_DELIVERED:
             await self._settle(request.wait, admission, cascade)

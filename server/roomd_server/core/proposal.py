@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from roomd import v1 as pb
+from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.keys import fingerprint
 from roomd_server.core.ports import HookCall, Subject, Verdict
 from roomd_server.core.room import RoomActor
 from roomd_server.core.times import timestamp
+
+CHAIN_DEPTH_LIMIT = "event_chain_depth_limit"
+"""What blocks an answer that is as deep as answers may be."""
 
 
 @dataclass(slots=True)
@@ -73,6 +77,27 @@ def stamp(event: pb.RoomEvent, room_id: str, now: float) -> None:
     event.room_id = room_id
     if not event.HasField("create_time"):
         event.create_time.CopyFrom(timestamp(now))
+
+
+def note_depth(bus: FrameworkBus, actor: RoomActor, proposal: Proposal) -> None:
+    """Let a proposal that is blocked by its chain depth say so: an observation that is stored
+    with it, and a framework event.
+    """
+    event = proposal.event
+    observation = pb.Observation(
+        channel_id=event.source.channel_id,
+        category="event_chain_depth_exceeded",
+        content=f"depth {event.chain_depth} reached the limit",
+        event_id=event.event_id,
+    )
+    proposal.observations = [*proposal.observations, observation]
+    bus.emit(
+        actor.org,
+        "chain_depth_exceeded",
+        actor.room_id,
+        channel_id=event.source.channel_id,
+        event_id=event.event_id,
+    )
 
 
 def event_call(actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent) -> HookCall:
