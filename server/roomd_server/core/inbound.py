@@ -97,6 +97,7 @@ class Inbound:
         cascade = Cascade()
         if request.wait == pb.WAIT_DELIVERED:
             cascade.deliveries = {}
+        deadline = self._.clock.monotonic() + self._.options.process_timeout_seconds
         try:
             async with asyncio.timeout(self._.options.process_timeout_seconds):
                 place = await self._route(caller, channel, request)
@@ -120,6 +121,7 @@ class Inbound:
                 fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
                 join=channel,
                 placed=placed,
+                deadline=deadline,
             ),
         )
         self._remember(caller.org, channel.channel_id, message.sender_id, actor.room_id)

@@ -137,14 +137,17 @@ class Pipeline:
 
     async def _hold_in_time(self, actor: RoomActor, proposal: Proposal) -> Pending:
         parts = self._
+        left = parts.options.process_timeout_seconds
+        if proposal.deadline is not None:
+            left = proposal.deadline - parts.clock.monotonic()
         try:
-            async with asyncio.timeout(parts.options.process_timeout_seconds):
+            async with asyncio.timeout(left):
                 return await self._hold(actor, proposal)
         except TimeoutError:
             parts.bus.emit(actor.org, "process_timeout", actor.room_id)
             raise errors.Unavailable(
                 pb.ERROR_REASON_PROCESS_TIMEOUT,
-                f"room {actor.room_id!r} was busy for "
+                f"room {actor.room_id!r} could not decide within "
                 f"{parts.options.process_timeout_seconds:g} s; nothing was stored, try again",
             ) from None
 
