@@ -34,6 +34,8 @@ from roomd_server.core.times import seconds_of
 
 ROUTES_REMEMBERED = 100_000
 """Senders whose room is kept in memory, so that routing reads nothing."""
+QUICK_SECONDS = 0.05
+"""Routing and conversion that took less leave a message the whole timeout: it needs no timer."""
 ROOMS_AWAITED = 1000
 """Rooms made for a sender whose first message has not entered yet; the oldest are forgotten."""
 
@@ -97,9 +99,9 @@ class Inbound:
         cascade = Cascade()
         if request.wait == pb.WAIT_DELIVERED:
             cascade.deliveries = {}
-        deadline = self._.clock.monotonic() + self._.options.process_timeout_seconds
+        began, timeout = self._.clock.monotonic(), self._.options.process_timeout_seconds
         try:
-            async with asyncio.timeout(self._.options.process_timeout_seconds):
+            async with asyncio.timeout(timeout):
                 place = await self._route(caller, channel, request)
                 converted = await self._.extensions.convert(caller.org, channel, message)
                 # Not before: what cannot be converted leaves no empty room behind.
@@ -109,6 +111,7 @@ class Inbound:
             raise errors.Unavailable(
                 pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
             ) from None
+        took = self._.clock.monotonic() - began
         self._check_deadlock(caller, actor)
         event = self._event(channel, request, converted, connection_id)
         if event.parent_event_id:
@@ -121,7 +124,7 @@ class Inbound:
                 fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
                 join=channel,
                 placed=placed,
-                deadline=deadline,
+                deadline=began + timeout if took > QUICK_SECONDS else None,
             ),
         )
         self._remember(caller.org, channel.channel_id, message.sender_id, actor.room_id)

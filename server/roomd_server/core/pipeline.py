@@ -93,7 +93,7 @@ class Pipeline:
             self.in_flight -= 1
 
     async def _enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
-        if not self._waits_for_hooks_at_most(actor, proposal):
+        if proposal.deadline is not None or not self._waits_for_hooks_at_most(actor, proposal):
             pending = await self._hold_in_time(actor, proposal)
         elif self._asks_hooks(actor, proposal):
             # No timer: the chain has a budget of its own.

@@ -41,7 +41,8 @@ class Proposal:
     placed: Callable[[], None] | None = None
     """Called once the event's place in the room is fixed, before it is durable."""
     deadline: float | None = None
-    """Monotonic time until which it must be decided; None: the whole timeout from now."""
+    """Monotonic time until which it must be decided; None: routing took next to nothing, so
+    that it has the whole timeout."""
     releases: Sequence[str] = ()
     """Ids of queued texts that this event says; they leave the queue with its commit."""
 
