@@ -6,13 +6,12 @@ The tests of a module share a server; each has a room whose channels and hooks a
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-from api_fakes import Client, failure_of, until
+from api_fakes import Client, failure_of
 from hook_kit import HOOKS, Behaviour, Worker, hook, spec
 
 from roomd import v1 as pb
@@ -24,8 +23,6 @@ from roomd_server.wiring import EmbeddedServer, start_embedded
 
 ORG = "default"
 RPCS: Mapping[str, Method] = {one.name: one for one in methods() if one.shape is Shape.UNARY}
-SUBSCRIBE = "/roomd.v1.RoomService/SubscribeRoom"
-UNTIL_SECONDS = 5.0
 
 
 class House:
@@ -139,9 +136,7 @@ class Room:
     async def leave(self) -> None:
         """End the room's workers."""
         for worker in self._workers:
-            for unanswered in worker._tasks:
-                unanswered.cancel()
-            await worker.kill()
+            await ended(worker)
 
     # -------------------------------------------------------------- what is said
 
@@ -245,6 +240,13 @@ async def after(opened: asyncio.Event, answer: Any) -> Any:
     return answer
 
 
+async def ended(worker: Worker) -> None:
+    """End a worker, whatever it still has to answer."""
+    for unanswered in worker._tasks:
+        unanswered.cancel()
+    await worker.kill()
+
+
 async def echo(worker: Worker) -> None:
     """A round trip on a worker's stream: what was sent to it before has reached it."""
     before = len(worker.all("pong"))
@@ -271,41 +273,3 @@ async def room_in(house: House, **fields: Any) -> AsyncIterator[Room]:
         yield room
     finally:
         await room.leave()
-
-
-@asynccontextmanager
-async def subscribed(room: Room, **fields: Any) -> AsyncIterator[list[pb.StreamItem]]:
-    """What a subscriber of the room is told from now on; it grows by itself."""
-    request = pb.SubscribeRoomRequest(room=pb.RoomStart(room_id=room.room_id), **fields)
-    call = room.house.client.stream(SUBSCRIBE, request, room.house.key)
-    items: list[pb.StreamItem] = []
-
-    async def read() -> None:
-        async for response in call:
-            items.extend(response.items)
-
-    reading = asyncio.ensure_future(read())
-    await until(lambda: items)
-    try:
-        yield items
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-
-
-@asynccontextmanager
-async def disk_held(store: SqliteStore) -> AsyncIterator[None]:
-    """Nothing becomes durable meanwhile. On a file: memory is read by the writer, too."""
-    begun, over = threading.Event(), threading.Event()
-
-    def hold(_conn: object) -> None:
-        begun.set()
-        over.wait(UNTIL_SECONDS)
-
-    holding = asyncio.ensure_future(store.writer.run(hold))
-    await until(begun.is_set)
-    try:
-        yield
-    finally:
-        over.set()
-        await holding

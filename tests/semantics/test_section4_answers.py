@@ -9,18 +9,8 @@ import pytest
 import pytest_asyncio
 from api_fakes import until
 from hook_kit import DECIDE, allow, block
-from pipeline_kit import (
-    House,
-    Room,
-    after,
-    answers,
-    content,
-    echo,
-    room_in,
-    sent,
-    served,
-    subscribed,
-)
+from pipeline_kit import House, Room, after, answers, content, echo, room_in, sent, served
+from pipeline_watch import subscribed
 
 from roomd import v1 as pb
 from roomd_server.config import Settings
