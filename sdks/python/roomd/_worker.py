@@ -75,6 +75,8 @@ class _Stream:
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     welcomed: bool = False
+    welcome_time: float | None = None
+    """When the server took it: from then on it serves; by the loop's clock."""
     replaces: _Stream | None = None
     """The stream that ends once this one is attached."""
     wait_seconds: float | None = None
@@ -164,7 +166,6 @@ class Worker:
         stream = self._stream or _Stream()
         while not self._closing:
             self._stream = stream
-            began = loop.time()
             try:
                 await self._serve(stream)
             except grpc.aio.AioRpcError as error:
@@ -178,8 +179,11 @@ class Worker:
                     task.cancel()
             if self._stream is not stream:
                 return  # another one took its place
-            attempt = 1 if loop.time() - began > STEADY_SECONDS else attempt + 1
+            # Dialling is no serving: a server that never takes it is not dialled faster.
+            if stream.welcome_time and loop.time() - stream.welcome_time > STEADY_SECONDS:
+                attempt = 0
             wait = backoff(attempt) if stream.wait_seconds is None else stream.wait_seconds
+            attempt += 1
             await asyncio.sleep(wait)
             stream = _Stream(replaces=stream.replaces)
 
@@ -253,6 +257,7 @@ class Worker:
                     self._start(stream, invocation)
             case "welcome":
                 stream.welcomed = True
+                stream.welcome_time = asyncio.get_running_loop().time()
                 await self._send_attach(stream, self._handlers)
             case "attached":
                 self._note_attached(response.attached)
