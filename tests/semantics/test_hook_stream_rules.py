@@ -13,11 +13,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from api_fakes import failure_of, until
+from api_fakes import failure_of, routes_with, serving, until
 from grpc import StatusCode
 from hook_kit import (
     AFTER,
     BEFORE,
+    HOOKS,
     OBSERVE,
     Worker,
     allow,
@@ -31,6 +32,7 @@ from hook_kit import (
 from pydantic import ValidationError
 from rooms_kit import House, house, text_content
 
+from roomd import _client, _worker
 from roomd import v1 as pb
 from roomd_server.api.interceptors.request_id import INVOCATION_KEY
 from roomd_server.config import Settings
@@ -260,6 +262,86 @@ def test_hook_rule10_a_stream_lives_60_minutes_and_is_pinged_every_20_seconds() 
     options = HookOptions()
     assert (options.max_age_seconds, options.max_age_spread) == (3600, 0.2)
     assert options.ping_interval_seconds == 20
+
+
+def test_hook_rule10_sdks_wait_with_full_jitter_from_100_ms_to_10_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rule 10: "full jitter 100 ms → 10 s": anything from nothing to a bound that doubles."""
+    drawn: list[tuple[float, float]] = []
+    monkeypatch.setattr(
+        _client.random, "uniform", lambda low, high: drawn.append((low, high)) or high
+    )
+    waits = [_client.backoff(attempt) for attempt in (0, 1, 2, 6, 7, 1000)]
+    assert waits == [0.1, 0.2, 0.4, 6.4, 10.0, 10.0]
+    assert {low for low, _ in drawn} == {0}
+
+
+class Dials:
+    """A worker of the SDK that is hung up on, and the waits between its dials."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, steady_seconds: float) -> None:
+        self.attempts: list[int] = []
+        monkeypatch.setattr(_worker, "backoff", self._no_wait)
+        monkeypatch.setattr(_worker, "STEADY_SECONDS", steady_seconds)
+
+    def _no_wait(self, attempt: int) -> float:
+        self.attempts.append(attempt)
+        return 0.0
+
+    async def through(self, connect: Any, count: int) -> list[int]:
+        """The numbers of so many waits, against a server that behaves like this."""
+        async with serving(routes_with({HOOKS + "Connect": connect})) as server:
+            client = _client.Client(f"127.0.0.1:{server.server.ports[0]}")
+            worker = _worker.Worker(client, "w")
+            handler = _worker.Handler(pb.HandlerSpec(hook=spec()), serve=None)  # type: ignore[arg-type]
+            attaching = asyncio.ensure_future(worker.attach({"gate": handler}))
+            await until(lambda: len(self.attempts) >= count)
+            attaching.cancel()
+            await asyncio.gather(attaching, return_exceptions=True)
+            await worker.close()
+            await client.close()
+        return self.attempts[:count]
+
+
+HELD_SECONDS = 0.02
+"""How long a stream is held: more than is steady in the one test, and less in another."""
+
+
+async def never_welcome(caller: Any, requests: Any) -> AsyncIterator[pb.ConnectResponse]:
+    """Take the stream, and say nothing for a while."""
+    await asyncio.sleep(HELD_SECONDS)
+    if not caller:
+        yield pb.ConnectResponse()
+
+
+async def serve_a_while(caller: Any, requests: Any) -> AsyncIterator[pb.ConnectResponse]:
+    """Welcome the worker, and hang up a little later."""
+    yield pb.ConnectResponse(welcome=pb.Welcome(protocol_revision=1))
+    await asyncio.sleep(HELD_SECONDS)
+
+
+async def test_hook_rule10_only_serving_resets_the_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 10: "reset only after 30 s of serving": a stream that nobody welcomes, however long
+    it stands, is not served.
+    """
+    assert _worker.STEADY_SECONDS == 30
+    dials = Dials(monkeypatch, steady_seconds=HELD_SECONDS / 4)
+    assert await dials.through(never_welcome, 4) == [0, 1, 2, 3]
+
+
+async def test_hook_rule10_short_serving_does_not_reset_the_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rule 10: "reset only after 30 s of serving": not after less."""
+    dials = Dials(monkeypatch, steady_seconds=60.0)
+    assert await dials.through(serve_a_while, 4) == [0, 1, 2, 3]
+
+
+async def test_hook_rule10_long_serving_resets_the_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 10: "reset … after 30 s of serving"."""
+    dials = Dials(monkeypatch, steady_seconds=HELD_SECONDS / 4)
+    assert await dials.through(serve_a_while, 4) == [0, 0, 0, 0]
 
 
 # ------------------------------------------------------------------ 12: no deadlock
