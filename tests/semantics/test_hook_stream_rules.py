@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from api_fakes import failure_of, routes_with, serving, until
+from google.protobuf.message import Message
 from grpc import StatusCode
 from hook_kit import (
     AFTER,
@@ -30,7 +31,7 @@ from hook_kit import (
     spec,
 )
 from pydantic import ValidationError
-from rooms_kit import House, house, text_content
+from rooms_kit import PATHS, House, house, text_content
 
 from roomd import _client, _worker
 from roomd import v1 as pb
@@ -347,28 +348,47 @@ async def test_hook_rule10_long_serving_resets_the_waits(monkeypatch: pytest.Mon
 # ------------------------------------------------------------------ 12: no deadlock
 
 
-async def test_hook_rule12_a_call_back_into_the_decided_room_would_deadlock(h: House) -> None:
+def calls_into(room_id: str) -> dict[str, Message]:
+    """Calls that enter a room or change it, and so wait for what is decided there."""
+    content = text_content("me too")
+    message = pb.InboundMessage(channel_id="ws", sender_id="bob", content=content)
+    participant = pb.Participant(participant_id="bob")
+    return {
+        "SendEvent": pb.SendEventRequest(room_id=room_id, channel_id="ws", content=content),
+        "ProcessInbound": pb.ProcessInboundRequest(room_id=room_id, message=message),
+        "MarkAllRead": pb.MarkAllReadRequest(room_id=room_id, channel_id="ws"),
+        "AddParticipant": pb.AddParticipantRequest(room_id=room_id, participant=participant),
+        "MuteChannel": pb.MuteChannelRequest(room_id=room_id, channel_id="ws"),
+        "PauseRoom": pb.PauseRoomRequest(room_id=room_id),
+        "CloseRoom": pb.CloseRoomRequest(room_id=room_id),
+        "DeleteRoom": pb.DeleteRoomRequest(room_id=room_id),
+    }
+
+
+@pytest.mark.parametrize("name", calls_into("r1"))
+async def test_hook_rule12_a_call_back_into_the_decided_room_would_deadlock(
+    h: House, name: str
+) -> None:
     """Rule 12: "`FAILED_PRECONDITION/WOULD_DEADLOCK`, not a hang"; another room is free."""
     await h.room("r2")
     await h.attach("ws", "r2")
 
-    async def send(room_id: str, invocation: pb.Invocation) -> Any:
-        request = pb.SendEventRequest(
-            room_id=room_id, channel_id="ws", content=text_content("me too")
-        )
+    async def call(room_id: str, invocation: pb.Invocation) -> Any:
+        request = calls_into(room_id)[name]
         metadata = ((INVOCATION_KEY, invocation.invocation_id),)
-        return await h.client.unary("/roomd.v1.EventService/SendEvent", request, metadata)
+        path = PATHS[request.DESCRIPTOR.full_name]
+        return await h.client.unary(path, request, metadata)
 
     only_r1 = spec(filter=pb.HookFilter(room_ids=["r1"]))
     async with attached(h, hook("gate", only_r1)) as worker:
         message = saying(h, "hello")
         invocation = await worker.asked()
-        failure = await failure_of(send("r1", invocation))
+        failure = await failure_of(call("r1", invocation))
         assert (failure.code, failure.reason) == (
             StatusCode.FAILED_PRECONDITION,
             "WOULD_DEADLOCK",
         )
-        assert (await send("r2", invocation)).outcome == pb.OUTCOME_ACCEPTED
+        await call("r2", invocation)
         await worker.answer(invocation, allow())
         assert (await message).outcome == pb.OUTCOME_ACCEPTED
     assert [event.content.text.body for event in await h.messages()] == ["hello"]
