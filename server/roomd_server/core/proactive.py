@@ -33,7 +33,7 @@ from roomd_server.core.ports import (
 )
 from roomd_server.core.proposal import Admission, Proposal, event_call, stamp
 from roomd_server.core.room import Draft, RoomActor
-from roomd_server.core.rooms import locked
+from roomd_server.core.rooms import check_deadlock, locked
 from roomd_server.core.transcode import text_of
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,10 @@ class Proactive:
         Raises:
             NotFound: ROOM_NOT_FOUND, BINDING_NOT_FOUND.
             AlreadyExists: KEY_REUSED.
+            FailedPrecondition: WOULD_DEADLOCK.
         """
         actor = await self._.directory.get(caller.org, request.room_id)
+        check_deadlock(self._.hooks, caller, actor.room_id)
         if actor.room.status in (pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED):
             refused = self._.pipeline.refuse(actor, request.channel_id, "room_closed")
             return pb.DeliverResponse(outcome=refused.outcome, reason=refused.reason)

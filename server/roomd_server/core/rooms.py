@@ -36,20 +36,26 @@ class Rooms:
             FailedPrecondition: WOULD_DEADLOCK, when the caller is the hook that the room
                 waits for.
         """
-        self._check_deadlock(caller, room_id)
+        check_deadlock(self._hooks, caller, room_id)
         async with locked(self._directory, caller.org, room_id) as actor:
             yield actor
 
-    def _check_deadlock(self, caller: Caller, room_id: str) -> None:
-        if not caller.invocation_id:
-            return
-        if self._hooks.active_invocation_room(caller.org, caller.invocation_id) == room_id:
-            raise errors.FailedPrecondition(
-                pb.ERROR_REASON_WOULD_DEADLOCK,
-                f"room {room_id!r} waits for the hook that makes this call; "
-                "call after the hook has answered",
-                metadata={"room_id": room_id},
-            )
+
+def check_deadlock(hooks: Hooks, caller: Caller, room_id: str) -> None:
+    """Refuse a call that would wait for the very hook that makes it.
+
+    Raises:
+        FailedPrecondition: WOULD_DEADLOCK, when the room waits for the caller's answer.
+    """
+    if not caller.invocation_id:
+        return
+    if hooks.active_invocation_room(caller.org, caller.invocation_id) == room_id:
+        raise errors.FailedPrecondition(
+            pb.ERROR_REASON_WOULD_DEADLOCK,
+            f"room {room_id!r} waits for the hook that makes this call; "
+            "call after the hook has answered",
+            metadata={"room_id": room_id},
+        )
 
 
 @asynccontextmanager
