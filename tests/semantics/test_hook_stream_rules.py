@@ -356,6 +356,8 @@ def calls_into(room_id: str) -> dict[str, Message]:
     return {
         "SendEvent": pb.SendEventRequest(room_id=room_id, channel_id="ws", content=content),
         "ProcessInbound": pb.ProcessInboundRequest(room_id=room_id, message=message),
+        "Deliver": pb.DeliverRequest(room_id=room_id, content=content),
+        "CheckRoomTimers": pb.CheckRoomTimersRequest(room_id=room_id),
         "MarkAllRead": pb.MarkAllReadRequest(room_id=room_id, channel_id="ws"),
         "AddParticipant": pb.AddParticipantRequest(room_id=room_id, participant=participant),
         "MuteChannel": pb.MuteChannelRequest(room_id=room_id, channel_id="ws"),
