@@ -87,20 +87,6 @@ def take_together(
     return wait
 
 
-def take_together(
-    limits: Sequence[TokenBuckets], now: float, patience_seconds: float = math.inf
-) -> float:
-    """Take a place in several limits at once; seconds until all of them let it go.
-
-    As with one: a longer wait than ``patience_seconds`` takes a place in none.
-    """
-    wait = max((limit.delay(now) for limit in limits), default=0.0)
-    if wait <= patience_seconds:
-        for limit in limits:
-            limit.take(now)
-    return wait
-
-
 class CircuitBreaker:
     """Stops calling what fails. Opens after failures in a row, tries again with one probe.
 

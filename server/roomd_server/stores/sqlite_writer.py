@@ -32,8 +32,8 @@ LINGER_SECONDS = 0.001
 CROWD_SETS = 4
 """Sets of a transaction that tell of a crowd."""
 CROWD_LINGER_SECONDS = 0.010
-"""The longest that writes wait in a crowd: transactions of 20 sets cost half as much per set as those
-of 5, and what a crowd waits for is the processor."""
+"""The longest that writes wait in a crowd: transactions of 20 sets cost half as much per set
+as those of 5, and what a crowd waits for is the processor."""
 CROWD_PAUSE_SECONDS = 0.004
 """Nothing new for so long: everybody waits for this transaction, so it must not wait."""
 MAX_PENDING_SETS = 100_000
