@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from api_fakes import failure_of, routes_with, serving, until
+from api_fakes import failure_of, refusal_of, routes_with, serving, until
 from google.protobuf.message import Message
 from grpc import StatusCode
 from hook_kit import (
@@ -394,6 +394,27 @@ async def test_hook_rule12_a_call_back_into_the_decided_room_would_deadlock(
         await worker.answer(invocation, allow())
         assert (await message).outcome == pb.OUTCOME_ACCEPTED
     assert [event.content.text.body for event in await h.messages()] == ["hello"]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="Lanes.retry_delivery and Outcomes.report_delivery_status take the room's lock "
+    "without check_deadlock: the call hangs until the hook's timeout",
+)
+async def test_hook_rule12_a_retry_in_the_decided_room_would_deadlock(h: House) -> None:
+    """Rule 12: "not a hang": calls about deliveries take the room's lock too."""
+    request = pb.RetryDeliveryRequest(room_id="r1", delivery_id="d")
+    async with attached(h, hook("gate", spec())) as worker:
+        message = saying(h, "hello")
+        invocation = await worker.asked()
+        metadata = ((INVOCATION_KEY, invocation.invocation_id),)
+        path = PATHS[request.DESCRIPTOR.full_name]
+        try:
+            refused = await refusal_of(h.client.unary(path, request, metadata, timeout=1))
+        finally:
+            await worker.answer(invocation, allow())
+            await message
+        assert refused == "WOULD_DEADLOCK"
 
 
 # ------------------------------------------------------------------ 13: dry runs and traces
