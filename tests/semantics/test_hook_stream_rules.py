@@ -396,11 +396,6 @@ async def test_hook_rule12_a_call_back_into_the_decided_room_would_deadlock(
     assert [event.content.text.body for event in await h.messages()] == ["hello"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Lanes.retry_delivery and Outcomes.report_delivery_status take the room's lock "
-    "without check_deadlock: the call hangs until the hook's timeout",
-)
 async def test_hook_rule12_a_retry_in_the_decided_room_would_deadlock(h: House) -> None:
     """Rule 12: "not a hang": calls about deliveries take the room's lock too."""
     request = pb.RetryDeliveryRequest(room_id="r1", delivery_id="d")

@@ -224,13 +224,6 @@ async def test_s4_addressed_to_does_not_show_what_may_not_be_seen(room: Room) ->
 # ------------------------------------------------------------------ history
 
 
-unfiltered = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="RoomActor.context gives an AI the whole timeline, seen or not",
-)
-
-
 async def remembered(room: Room, ai: Phone) -> list[str]:
     """The words that an AI is told as history when it is asked about the next message."""
     await room.say("asked", wait=pb.WAIT_DELIVERED)
@@ -238,7 +231,6 @@ async def remembered(room: Room, ai: Phone) -> list[str]:
     return [one.content.text.body for one in events if one.content.HasField("text")]
 
 
-@unfiltered
 async def test_s4_history_of_an_ai_is_what_it_may_see(room: Room) -> None:
     """The same rule filters the history an AI sees."""
     ai = await room.model("ai", lambda _: answers())
@@ -250,7 +242,6 @@ async def test_s4_history_of_an_ai_is_what_it_may_see(room: Room) -> None:
     assert await remembered(room, ai) == ["for all", "intelligence", "for the ai", "asked"]
 
 
-@unfiltered
 async def test_s4_history_of_an_ai_follows_the_bindings(room: Room) -> None:
     """The same rule: the source binding's visibility, too."""
     ai = await room.model("ai", lambda _: answers())
@@ -266,7 +257,6 @@ async def test_s4_history_of_an_ai_has_its_own_words(room: Room) -> None:
     assert await remembered(room, ai) == ["first", "answer", "asked"]
 
 
-@unfiltered
 async def test_s4_history_of_an_ai_has_nothing_blocked_or_withdrawn(room: Room) -> None:
     """What nobody sees no AI sees."""
     ai = await room.model("ai", lambda _: answers())

@@ -156,6 +156,7 @@ async def lane_rig(**options: Any) -> AsyncIterator[LaneRig]:
                 outcomes,
                 s.bus,
                 s.notifier,
+                s.hooks,
                 lambda: 1.0,
             )
         )

@@ -44,7 +44,7 @@ class Full:
 async def talk(rig: LaneRig) -> tuple[Talkative, pb.Delivery]:
     driver, channels = Talkative(), rig.channels.channels
     channels._drivers = {**rig.channels.drivers, "worker": driver}
-    transports = Transports(channels, Plain(), rig.channels.options, Full())
+    transports = Transports(channels, Plain(), rig.services.clock, rig.channels.options, Full())
     rig.lanes.serve(pb.CHANNEL_CATEGORY_TRANSPORT, transports)
     actor = await rig.room()
     actor.bindings["sms"].metadata.update({"phone_number": "+15550001111"})

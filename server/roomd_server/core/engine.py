@@ -110,6 +110,7 @@ class Engine:
                 self.outcomes,
                 around.bus,
                 self.notifier,
+                around.hooks,
                 around.jitter,
             )
         )

@@ -96,17 +96,11 @@ class Inbound:
         message = request.message
         channel = self._.channels.get(caller.org, message.channel_id)
         self._limit(caller.org, channel)
-        cascade = Cascade()
-        if request.wait == pb.WAIT_DELIVERED:
-            cascade.deliveries = {}
+        cascade = _cascade(request.wait)
         began, timeout = self._.clock.monotonic(), self._.options.process_timeout_seconds
         try:
             async with asyncio.timeout(timeout):
-                place = await self._route(caller, channel, request)
-                converted = await self._.extensions.convert(caller.org, channel, message)
-                # Not before: what cannot be converted leaves no empty room behind.
-                sender = (caller.org, channel.channel_id, message.sender_id)
-                actor = await self._open(sender, place) if isinstance(place, str) else place
+                actor, converted = await self._receive(caller, channel, request)
         except TimeoutError:
             raise errors.Unavailable(
                 pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
@@ -157,9 +151,7 @@ class Inbound:
         event = self._sent_event(request, binding)
         if event.parent_event_id:
             event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
-        cascade = Cascade()
-        if request.wait == pb.WAIT_DELIVERED:
-            cascade.deliveries = {}
+        cascade = _cascade(request.wait)
         proposal = Proposal(event, cascade)
         if event.idempotency_key:
             proposal.fingerprint = body_fingerprint(
@@ -205,6 +197,20 @@ class Inbound:
             )
 
     # -------------------------------------------------------------- routing
+
+    async def _receive(
+        self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
+    ) -> tuple[RoomActor, pb.Converted | None]:
+        """Find the message's room and convert it; a new room is opened last, so that what
+        cannot be converted leaves no empty one behind.
+        """
+        message = request.message
+        place = await self._route(caller, channel, request)
+        converted = await self._.extensions.convert(caller.org, channel, message)
+        if isinstance(place, str):
+            sender = (caller.org, channel.channel_id, message.sender_id)
+            return await self._open(sender, place), converted
+        return place, converted
 
     async def _route(
         self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
@@ -356,6 +362,13 @@ class Inbound:
     async def _settle(self, wait: pb.Wait, admission: Admission, cascade: Cascade) -> None:
         if wait == pb.WAIT_DELIVERED and admission.outcome in _STORED:
             await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
+
+
+def _cascade(wait: pb.Wait) -> Cascade:
+    cascade = Cascade()
+    if wait == pb.WAIT_DELIVERED:
+        cascade.deliveries = {}
+    return cascade
 
 
 def _is_open_for(actor: RoomActor, channel_id: str, sender_id: str) -> bool:

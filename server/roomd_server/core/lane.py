@@ -25,7 +25,7 @@ from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.notify import Notifier
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
-from roomd_server.core.ports import Caller, Clock, Store, StoreConflict, WriteSet
+from roomd_server.core.ports import Caller, Clock, Hooks, Store, StoreConflict, WriteSet
 from roomd_server.core.resilience import (
     CircuitBreaker,
     TokenBuckets,
@@ -33,7 +33,7 @@ from roomd_server.core.resilience import (
     take_together,
 )
 from roomd_server.core.room import RoomActor
-from roomd_server.core.rooms import locked
+from roomd_server.core.rooms import check_deadlock, locked
 from roomd_server.core.times import seconds_of, timestamp
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,7 @@ class LaneParts:
     outcomes: Outcomes
     bus: FrameworkBus
     notifier: Notifier
+    hooks: Hooks
     jitter: Callable[[], float]
 
 
@@ -187,8 +188,9 @@ class Lanes:
 
         Raises:
             NotFound: ROOM_NOT_FOUND, DELIVERY_NOT_FOUND.
-            FailedPrecondition: WRONG_STATE, unless FAILED or EXPIRED.
+            FailedPrecondition: WRONG_STATE, unless FAILED or EXPIRED; WOULD_DEADLOCK.
         """
+        check_deadlock(self._.hooks, caller, request.room_id)
         async with locked(self._.directory, caller.org, request.room_id) as actor:
             stored = await self._.store.get_delivery(
                 caller.org, request.room_id, request.delivery_id

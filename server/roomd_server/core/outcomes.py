@@ -21,7 +21,7 @@ from roomd_server.core.ports import (
     WriteSet,
 )
 from roomd_server.core.room import RoomActor, event_changed
-from roomd_server.core.rooms import locked
+from roomd_server.core.rooms import check_deadlock, locked
 from roomd_server.core.times import timestamp
 
 log = logging.getLogger(__name__)
@@ -206,6 +206,7 @@ class Outcomes:
 
         Raises:
             NotFound: DELIVERY_NOT_FOUND.
+            FailedPrecondition: WOULD_DEADLOCK.
             InvalidArgument: a state that a provider cannot report.
         """
         if request.state not in _REPORTABLE:
@@ -219,6 +220,7 @@ class Outcomes:
                 f"channel {request.channel_id!r} sent no message "
                 f"{request.provider_message_id!r}; report it again when its send has returned",
             )
+        check_deadlock(self._hooks, caller, found.room_id)
         async with locked(self._directory, caller.org, found.room_id) as actor:
             current = await self._store.get_delivery(caller.org, found.room_id, found.delivery_id)
             delivery = current or found
