@@ -376,18 +376,18 @@ async def test_s4_step3_a_worker_may_convert_a_message(room: Room) -> None:
     assert event.source.participant_id == "ann"
 
 
+@pytest.mark.parametrize("named", [False, True])
 async def test_s4_step3_a_message_that_cannot_be_converted_now_is_not_taken(
-    house: House, room: Room
+    house: House, room: Room, named: bool
 ) -> None:
     """A worker that must convert and is away: UNAVAILABLE, nothing stored, not even a room."""
     phone = await room.phone(provider={"converts_inbound": True})
     await phone.worker.kill()
-    before = await rooms_of(house)
-    await sharing(house, room)
-    message = room.message("raw", "phone", sender_id="stranger")
     await room.call("CloseRoom")
     before = await rooms_of(house)
-    failure = await house.fails("ProcessInbound", message=message)
+    message = room.message("raw", "phone", sender_id="stranger")
+    wanted = f"new-{room.room_id}" if named else ""
+    failure = await house.fails("ProcessInbound", message=message, room_id=wanted)
     assert failure.code is grpc.StatusCode.UNAVAILABLE
     assert await rooms_of(house) == before
 
