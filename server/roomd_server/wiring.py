@@ -29,6 +29,9 @@ from roomd_server.config import Settings
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.engine import Engine, Surroundings
 from roomd_server.core.feed import Feeds
+from roomd_server.core.ports import Driver
+from roomd_server.failpoints import Failpoints
+from roomd_server.failpoints import from_environment as failpoints_from_environment
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.plane import HookPlane
 from roomd_server.security.credentials import Credentials, DevKey, OpenLoopback
@@ -101,7 +104,14 @@ class StoreLock:
 class Server:
     """A running server."""
 
-    def __init__(self, settings: Settings, store: SqliteStore, clock: SystemClock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: SqliteStore,
+        clock: SystemClock,
+        failpoints: Failpoints | None = None,
+    ) -> None:
+        self._failpoints = failpoints
         ids = SortableIds(clock)
         node_id = ids.new()
         self._clock, self._ids = clock, ids
@@ -128,12 +138,7 @@ class Server:
                 ids=ids,
                 hooks=self._plane.runner,
                 extensions=self._plane.extensions,
-                drivers={
-                    "connection": self._hub,
-                    "worker": self._plane.remote,
-                    "script": ScriptDriver(clock),
-                    "system": SystemDriver(),
-                },
+                drivers=self._drivers(),
                 bus=self._bus,
                 jitter=random.random,
             ),
@@ -154,6 +159,17 @@ class Server:
         self._api = self._build_api(Admin(about, self.gauges))
         self.address = ""
         """``host:port`` once it listens."""
+
+    def _drivers(self) -> dict[str, Driver]:
+        worker: Driver = self._plane.remote
+        if self._failpoints is not None:
+            worker = self._failpoints.driver(worker)
+        return {
+            "connection": self._hub,
+            "worker": worker,
+            "script": ScriptDriver(self._clock),
+            "system": SystemDriver(),
+        }
 
     def _build_connections(self) -> ConnectionService:
         engine = self._engine
@@ -205,6 +221,8 @@ class Server:
             },
             self._subscriptions.routes(),
         )
+        if self._failpoints is not None:
+            routes = self._failpoints.routes(routes)
         return ApiServer(
             routes,
             credentials_of(settings),
@@ -226,13 +244,17 @@ class Server:
         """
         clock = SystemClock()
         path = store_path(settings.store)
+        failpoints = failpoints_from_environment()
         held = StoreLock(path)
         try:
-            store = await SqliteStore.open(path, clock=clock)
+            if failpoints is None:
+                store = await SqliteStore.open(path, clock=clock)
+            else:
+                store = await failpoints.open_store(path, clock)
         except BaseException:
             held.release()
             raise
-        server = cls(settings, store, clock)
+        server = cls(settings, store, clock, failpoints)
         server._held = held
         try:
             await server._plane.load()

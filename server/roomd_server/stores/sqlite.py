@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
@@ -28,7 +28,7 @@ from roomd_server.core.ports import (
 from roomd_server.stores import sqlite_directory as directory
 from roomd_server.stores import sqlite_reads as reads
 from roomd_server.stores import sqlite_search as search
-from roomd_server.stores.sqlite_writer import SqliteWriter, connect, store_error
+from roomd_server.stores.sqlite_writer import Connection, SqliteWriter, connect, store_error
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,14 +55,16 @@ class SqliteStore:
         self._indexing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: str, *, clock: Clock) -> SqliteStore:
+    async def open(
+        cls, path: str, *, clock: Clock, connection: Connection = sqlite3.Connection
+    ) -> Self:
         """Open the file, creating it and bringing its schema up to date as needed.
 
         Raises:
             SchemaTooNew: a newer release wrote the file.
             Unavailable: the file cannot be opened, or is no database.
         """
-        writer = SqliteWriter(path, clock, asyncio.get_running_loop())
+        writer = SqliteWriter(path, clock, asyncio.get_running_loop(), connection)
         await writer.open()
         return cls(path, clock, writer)
 

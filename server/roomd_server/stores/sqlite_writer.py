@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Connection = type[sqlite3.Connection]
+
 MAX_TRANSACTION_SETS = 1024
 """Sets of one transaction: bounds how long the first one waits for the last."""
 LINGER_SECONDS = 0.001
@@ -84,7 +86,9 @@ def store_error(error: sqlite3.Error) -> Unavailable:
     return Unavailable(pb.ERROR_REASON_STORE_DOWN, "the store does not answer; try again")
 
 
-def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(
+    path: str, *, read_only: bool = False, connection: Connection = sqlite3.Connection
+) -> sqlite3.Connection:
     """Open a connection in autocommit mode that may be used by one thread at a time.
 
     Raises:
@@ -97,6 +101,7 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=512,
+        factory=connection,
     )
     conn.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     conn.execute("PRAGMA temp_store = MEMORY")
@@ -112,8 +117,15 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
 class SqliteWriter:
     """Owns the connection that writes. Call it on the event loop that it was opened on."""
 
-    def __init__(self, path: str, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        path: str,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        connection: Connection = sqlite3.Connection,
+    ) -> None:
         self._path = path
+        self._connection = connection
         self._clock = clock
         self._loop = loop
         self._wake = threading.Condition()
@@ -230,7 +242,7 @@ class SqliteWriter:
 
     def _main(self) -> None:
         try:
-            conn = connect(self._path)
+            conn = connect(self._path, connection=self._connection)
             apply_migrations(conn)
         except (sqlite3.Error, SchemaTooNew) as error:
             log.error("cannot open the store: %s", error)  # noqa: TRY400 the words are enough
