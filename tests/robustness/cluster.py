@@ -1,0 +1,75 @@
+"""A real ``roomd serve`` on a SQLite file: started, killed, started again where it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+
+KEY = "rd_dev_0123456789abcdef0123456789abcdef"
+START_SECONDS = 30.0
+SERVER = ("-m", "roomd_server.cli")
+
+
+class Cluster:
+    """One server on one port and one file.
+
+    Args:
+        folder: Where its file is.
+        program: What Python runs; another one than ``SERVER`` shows a server that breaks a
+            promise.
+    """
+
+    def __init__(self, folder: Path, program: tuple[str, ...] = SERVER) -> None:
+        self.address = f"127.0.0.1:{_free_port()}"
+        self._store = f"sqlite:///{folder / 'rooms.db'}"
+        self._program = program
+        self._process: Process | None = None
+
+    async def start(self, failpoints: str = "") -> float:
+        """Start it; seconds until it listens."""
+        began = time.monotonic()
+        environment = {**os.environ, "ROOMD_TEST_BUILD": "1", "ROOMD_FAILPOINTS": failpoints}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self._program,
+            "serve",
+            f"--store={self._store}",
+            f"--listen={self.address}",
+            f"--api-key={KEY}",
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env=environment,
+        )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            while line := await self._process.stdout.readline():
+                if line.startswith(b"roomd serves on"):
+                    return time.monotonic() - began
+        raise AssertionError(f"the server ended with {await self._process.wait()}")
+
+    async def died(self, seconds: float) -> int:
+        """Wait for its end; its exit code.
+
+        Raises:
+            TimeoutError: it still lives.
+        """
+        assert self._process is not None
+        async with asyncio.timeout(seconds):
+            return await self._process.wait()
+
+    async def kill(self) -> None:
+        """SIGKILL, if it lives."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,62 @@
+"""Rounds of R01 and R02: kill the server at a failpoint under traffic, again and again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker import Violation, check
+from cluster import SERVER, Cluster
+from history import Crash, History
+from traffic import Traffic
+
+POINTS = (
+    "commit.before",
+    "commit.after",
+    "ack.before",
+    "lane.taken",
+    "provider.sent",
+    "result.before",
+)
+DEATH_SECONDS = 30.0
+"""How long the traffic may take to come to the failpoint so often."""
+MAX_READY_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do."""
+
+    points: Iterable[str]
+    """The failpoints, one after another."""
+    rooms: int = 4
+    program: tuple[str, ...] = SERVER
+    settle_seconds: float = 30.0
+    """How long everything may take to arrive after the last crash."""
+    seed: int = 1
+
+
+async def run(folder: Path, plan: Plan) -> tuple[History, list[Violation]]:
+    """Kill it at every point of the plan; what happened, and what broke a promise."""
+    cluster = Cluster(folder, plan.program)
+    chance = random.Random(plan.seed)
+    await cluster.start()
+    traffic = Traffic(cluster.address, plan.rooms)
+    try:
+        await traffic.prepare()
+        await cluster.kill()
+        traffic.start()
+        points = list(plan.points)
+        armed = [f"{point}=kill@{chance.randint(5, 40)}" for point in points]
+        await cluster.start(armed[0])
+        for point, following in zip(points, [*armed[1:], ""], strict=True):
+            code = await cluster.died(DEATH_SECONDS)
+            ready_seconds = await cluster.start(following)
+            traffic.history.crashes.append(Crash(point, code, ready_seconds))
+        await traffic.finish(plan.settle_seconds)
+    finally:
+        await traffic.close()
+        await cluster.kill()
+    return traffic.history, check(traffic.history)
