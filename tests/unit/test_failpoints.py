@@ -6,6 +6,7 @@ import pytest
 
 from roomd_server.api.server import StartupError
 from roomd_server.failpoints import POINTS, Failpoints, from_environment
+from roomd_server.wiring import start_embedded
 
 TEST_BUILD = {"ROOMD_TEST_BUILD": "1"}
 
@@ -47,3 +48,21 @@ def test_the_chosen_hit_ends_the_process_and_no_other() -> None:
     assert ended == ["killed"]
     points.hit("commit.after")
     assert ended == ["killed"]
+
+
+async def test_without_them_nothing_is_around_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROOMD_FAILPOINTS", raising=False)
+    made: list[object] = []
+    monkeypatch.setattr(Failpoints, "__init__", lambda self, *_: made.append(self))
+    embedded = await start_embedded()
+    await embedded.stop()
+    assert made == []
+
+
+async def test_a_server_does_not_start_with_them_outside_of_a_test_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROOMD_FAILPOINTS", "ack.before=kill@1")
+    monkeypatch.delenv("ROOMD_TEST_BUILD", raising=False)
+    with pytest.raises(StartupError, match="ROOMD_TEST_BUILD"):
+        await start_embedded()
