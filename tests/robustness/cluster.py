@@ -15,6 +15,14 @@ START_SECONDS = 30.0
 SERVER = ("-m", "roomd_server.cli")
 
 
+class DiedStarting(Exception):
+    """The server ended before it listened."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"the server ended with {exit_code}")
+        self.exit_code = exit_code
+
+
 class Cluster:
     """One server on one port and one file.
 
@@ -31,7 +39,11 @@ class Cluster:
         self._process: Process | None = None
 
     async def start(self, failpoints: str = "") -> float:
-        """Start it; seconds until it listens."""
+        """Start it; seconds until it listens.
+
+        Raises:
+            DiedStarting: it did not come to that.
+        """
         began = time.monotonic()
         environment = {**os.environ, "ROOMD_TEST_BUILD": "1", "ROOMD_FAILPOINTS": failpoints}
         self._process = await asyncio.create_subprocess_exec(
@@ -50,7 +62,7 @@ class Cluster:
             while line := await self._process.stdout.readline():
                 if line.startswith(b"roomd serves on"):
                     return time.monotonic() - began
-        raise AssertionError(f"the server ended with {await self._process.wait()}")
+        raise DiedStarting(await self._process.wait())
 
     async def died(self, seconds: float) -> int:
         """Wait for its end; its exit code.

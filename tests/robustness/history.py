@@ -54,7 +54,7 @@ class Crash(NamedTuple):
     failpoint: str
     exit_code: int
     ready_seconds: float
-    """From its start until it listened."""
+    """From its next start until it listened; 0 when it was killed again before."""
 
 
 class Stored(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker import Violation, check
-from cluster import SERVER, Cluster
+from cluster import SERVER, Cluster, DiedStarting
 from history import Crash, History
 from traffic import Traffic
 
@@ -48,15 +48,28 @@ async def run(folder: Path, plan: Plan) -> tuple[History, list[Violation]]:
         await traffic.prepare()
         await cluster.kill()
         traffic.start()
-        points = list(plan.points)
-        armed = [f"{point}=kill@{chance.randint(5, 40)}" for point in points]
-        await cluster.start(armed[0])
-        for point, following in zip(points, [*armed[1:], ""], strict=True):
-            code = await cluster.died(DEATH_SECONDS)
-            ready_seconds = await cluster.start(following)
-            traffic.history.crashes.append(Crash(point, code, ready_seconds))
+        for point in plan.points:
+            armed = f"{point}=kill@{chance.randint(5, 40)}"
+            code = await _die(cluster, traffic.history, armed)
+            traffic.history.crashes.append(Crash(point, code, 0.0))
+        _note_ready(traffic.history, await cluster.start())
         await traffic.finish(plan.settle_seconds)
     finally:
         await traffic.close()
         await cluster.kill()
     return traffic.history, check(traffic.history)
+
+
+async def _die(cluster: Cluster, history: History, armed: str) -> int:
+    """Start it and wait for its end, which may come while it takes up unfinished work."""
+    try:
+        ready_seconds = await cluster.start(armed)
+    except DiedStarting as died:
+        return died.exit_code
+    _note_ready(history, ready_seconds)
+    return await cluster.died(DEATH_SECONDS)
+
+
+def _note_ready(history: History, seconds: float) -> None:
+    if history.crashes:
+        history.crashes[-1] = history.crashes[-1]._replace(ready_seconds=seconds)

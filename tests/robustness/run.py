@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def report(history: History, violations: list[Violation]) -> int:
-    ready = sorted(crash.ready_seconds for crash in history.crashes)
+    ready = sorted(crash.ready_seconds for crash in history.crashes if crash.ready_seconds)
     events = sum(len(timeline) for timeline in history.timelines.values())
     retried = sum(send.attempts > len(send.acks) for send in history.sends.values())
     again = len(history.receipts) - len({one.delivery_id for one in history.receipts})
