@@ -193,11 +193,14 @@ class Worker:
         self.error: BaseException | None = None
         self.changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing = asyncio.Lock()
         self.reader = asyncio.create_task(self._read())
+        self.reader.add_done_callback(lambda _: self.changed.set())
 
     async def send(self, **frame: Any) -> None:
         try:
-            await self.link.write(pb.ConnectRequest(**frame))
+            async with self._writing:  # a call takes one write at a time
+                await self.link.write(pb.ConnectRequest(**frame))
         except aio.AioRpcError:
             # The server may end the call over a message that is still being written: then
             # the end says why, see ``ended``.
@@ -267,7 +270,6 @@ class Worker:
         finally:
             if isinstance(self.link, Link):
                 await stream.aclose()
-            self.changed.set()
 
     async def _work(self, batch: Iterable[pb.Invocation]) -> None:
         if self.behave is None:
