@@ -145,7 +145,7 @@ async def lane_rig(**options: Any) -> AsyncIterator[LaneRig]:
     async with channel_services(TimerClock(), **options) as c:
         s = c.services
         await c.register("sms", pb.CHANNEL_TYPE_SMS, implementation=worker())
-        outcomes = Outcomes(s.store, s.directory, s.hooks, s.bus, s.clock)
+        outcomes = Outcomes(s.store, s.directory, s.hooks, s.bus, s.notifier, s.clock)
         lanes = Lanes(
             LaneParts(
                 s.store,

@@ -99,7 +99,9 @@ class Engine:
     def _build_flow(self, around: Surroundings) -> None:
         """Build the way of a message, from the lanes back to the entrance."""
         store, clock, ids, options = around.store, around.clock, around.ids, self.options
-        self.outcomes = Outcomes(store, self.directory, around.hooks, around.bus, clock)
+        self.outcomes = Outcomes(
+            store, self.directory, around.hooks, around.bus, self.notifier, clock
+        )
         self.lanes = Lanes(
             LaneParts(
                 store,

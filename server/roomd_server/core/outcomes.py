@@ -10,11 +10,11 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.log import DELIVERY_RESULTS
+from roomd_server.core.notify import Notifier
 from roomd_server.core.ports import (
     Caller,
     Clock,
     DeliveryQuery,
-    HookCall,
     Hooks,
     Store,
     Subject,
@@ -54,12 +54,14 @@ class Outcomes:
         directory: RoomDirectory,
         hooks: Hooks,
         bus: FrameworkBus,
+        notifier: Notifier,
         clock: Clock,
     ) -> None:
         self._store = store
         self._directory = directory
         self._hooks = hooks
         self._bus = bus
+        self._notifier = notifier
         self._clock = clock
 
     def waiting(
@@ -183,20 +185,16 @@ class Outcomes:
         if not self._hooks.wants(actor.org, pb.HOOK_TRIGGER_ON_DELIVERY_STATUS, actor.room_id):
             return
         binding = actor.bindings.get(row.channel_id)
-        self._hooks.observe(
-            HookCall(
-                actor.org,
-                pb.HOOK_TRIGGER_ON_DELIVERY_STATUS,
-                pb.HookPayload(delivery=row),
-                Subject(
-                    actor.room_id,
-                    row.channel_id,
-                    binding.channel_type if binding else 0,
-                    pb.DIRECTION_OUTBOUND,
-                ),
-                actor.labels(),
-                actor.context,
-            )
+        self._notifier.tell(
+            actor,
+            pb.HOOK_TRIGGER_ON_DELIVERY_STATUS,
+            pb.HookPayload(delivery=row),
+            Subject(
+                actor.room_id,
+                row.channel_id,
+                binding.channel_type if binding else 0,
+                pb.DIRECTION_OUTBOUND,
+            ),
         )
 
     async def report_delivery_status(
