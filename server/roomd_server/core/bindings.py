@@ -23,7 +23,7 @@ from roomd_server.core.channels import ChannelDirectory, check_served
 from roomd_server.core.lifecycle import check_mask, next_etag
 from roomd_server.core.notify import Notifier
 from roomd_server.core.options import EngineOptions
-from roomd_server.core.ports import Caller, Clock, Ids, Store
+from roomd_server.core.ports import Caller, Clock, Ids, Store, Subject
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import Rooms
 from roomd_server.core.timeline_events import EVENT_TYPES, system_event
@@ -113,7 +113,7 @@ class Bindings:
             draft = Draft(actor, self._clock)
             event = self._put_new(draft, wanted)
             await draft.commit()
-        self._fire(actor, event, channel_id)
+        self._fire(actor, event, wanted)
         return pb.AttachChannelResponse(binding=wanted)
 
     def auto_attach(
@@ -198,7 +198,7 @@ class Bindings:
             event = self._note(draft, known, "channel_detached", {})
             await draft.commit()
             actor.buckets.pop(channel_id, None)
-        self._fire(actor, event, channel_id)
+        self._fire(actor, event, known)
         return True
 
     async def unregister_channel(
@@ -389,7 +389,7 @@ class Bindings:
             more = {} if code in TRIGGERS else {"changed": changed_fields(known, binding)}
             event = self._note(draft, binding, code, more)
             await draft.commit()
-        self._fire(actor, event, channel_id)
+        self._fire(actor, event, binding)
         return binding
 
     # -------------------------------------------------------------- reading
@@ -434,11 +434,19 @@ class Bindings:
         )
         return draft.add_event(event, activity=False)
 
-    def _fire(self, actor: RoomActor, event: pb.RoomEvent, channel_id: str) -> None:
-        code = event.content.system.code
+    def _fire(self, actor: RoomActor, event: pb.RoomEvent, binding: pb.Binding) -> None:
+        code, channel_id = event.content.system.code, binding.channel_id
         self._notifier.announce(actor, code, channel_id=channel_id, event_id=event.event_id)
         if code in TRIGGERS:
-            self._notifier.about_event(actor, TRIGGERS[code], event, channel_id=channel_id)
+            # Its type is not looked up: one that was detached is in the room no more.
+            subject = Subject(
+                actor.room_id,
+                channel_id,
+                binding.channel_type,
+                event.source.direction,
+                event.type,
+            )
+            self._notifier.tell(actor, TRIGGERS[code], pb.HookPayload(event=event), subject)
 
 
 _Place = (

@@ -33,6 +33,7 @@ from roomd_server.core.permissions import can_write, participant_refusal
 from roomd_server.core.planning import DeliveryPlanner
 from roomd_server.core.ports import (
     Clock,
+    HookCall,
     Hooks,
     Ids,
     KeyRecord,
@@ -314,7 +315,8 @@ class Pipeline:
             event.hook_trace.extend(verdict.traces)
             event.blocked_by, event.block_reason = verdict.blocked_by, verdict.reason
             if verdict.metadata:
-                event.metadata.update({"_hooks": cast("dict[str, Any]", verdict.metadata)})
+                said = event.metadata.get_or_create_struct("_hooks")  # hooks of other triggers
+                said.update(cast("dict[str, Any]", verdict.metadata))
         if proposal.blocked_by:
             event.blocked_by = proposal.blocked_by
         if not event.blocked_by:
@@ -355,15 +357,15 @@ class Pipeline:
         if proposal.releases:
             draft.writes.removed_queued = (*draft.writes.removed_queued, *proposal.releases)
         tasks, observations = list(proposal.tasks), list(proposal.observations)
+        injections = list(proposal.injected)
         if verdict is not None:
             tasks += verdict.tasks
             observations += verdict.observations
-            for injected in verdict.injected:
-                extra = self._injected(actor, event, injected)
-                draft.add_event(extra)
-                admission.deliveries += self._planner.plan(
-                    draft, extra, injected.target_channel_ids
-                )
+            injections += verdict.injected
+        for injected in injections:
+            extra = self._injected(actor, event, injected)
+            draft.add_event(extra)
+            admission.deliveries += self._planner.plan(draft, extra, injected.target_channel_ids)
         if tasks or observations:
             self._.notes.keep(draft, tasks, observations, event)
 
@@ -460,9 +462,12 @@ class Pipeline:
         self, actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent, cascade: Cascade
     ) -> None:
         """Tell observers about an event; the cascade ends no sooner than they do."""
-        if not self._.hooks.wants(actor.org, trigger, actor.room_id):
-            return
-        told = self._.hooks.observe(event_call(actor, trigger, event))
+        if self._.hooks.wants(actor.org, trigger, actor.room_id):
+            self.tell(actor, event_call(actor, trigger, event), cascade)
+
+    def tell(self, actor: RoomActor, call: HookCall, cascade: Cascade) -> None:
+        """Tell the observers of a call that is made up; see ``observe``."""
+        told = self._.hooks.observe(call)
         if told is not None:
             cascade.begin()
             told.add_done_callback(

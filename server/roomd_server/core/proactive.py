@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -23,12 +24,14 @@ from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import (
     Caller,
     Clock,
+    HookCall,
     Hooks,
     Ids,
     KeyRecord,
     QueuedText,
     Store,
     StoreConflict,
+    Verdict,
     WriteSet,
 )
 from roomd_server.core.proposal import Admission, Proposal, event_call, stamp
@@ -190,27 +193,30 @@ class Proactive:
         )
         if self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_DELIVER, actor.room_id):
             verdict = await self._.hooks.decide(
-                event_call(actor, pb.HOOK_TRIGGER_BEFORE_DELIVER, event)
+                _call(actor, pb.HOOK_TRIGGER_BEFORE_DELIVER, event, request.channel_id)
             )
             if verdict.blocked_by:
                 proposal.verdict = verdict
             else:
-                proposal.event = verdict.payload.event
-                proposal.event.hook_trace.extend(verdict.traces)
-                proposal.tasks, proposal.observations = verdict.tasks, verdict.observations
+                _take(proposal, verdict)
         admission = await self._.pipeline.enter(actor, proposal)
         if admission.event is not None and self._.hooks.wants(
             actor.org, pb.HOOK_TRIGGER_AFTER_DELIVER, actor.room_id
         ):
-            task = asyncio.ensure_future(self._tell_after(actor, admission.event, cascade))
+            task = asyncio.ensure_future(
+                self._tell_after(actor, admission.event, request.channel_id, cascade)
+            )
             self._observers.add(task)
             task.add_done_callback(self._observers.discard)
         return admission
 
-    async def _tell_after(self, actor: RoomActor, event: pb.RoomEvent, cascade: Cascade) -> None:
+    async def _tell_after(
+        self, actor: RoomActor, event: pb.RoomEvent, channel_id: str, cascade: Cascade
+    ) -> None:
         await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
         event = await self._as_now(actor, event)
-        self._.pipeline.observe(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, event, Cascade())
+        call = _call(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, event, channel_id)
+        self._.pipeline.tell(actor, call, Cascade())
 
     # -------------------------------------------------------------- queue
 
@@ -289,6 +295,30 @@ class Proactive:
                 draft = Draft(owner, self._.clock)
                 draft.writes.removed_queued = ids
                 await draft.commit()
+
+
+def _call(
+    actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent, channel_id: str
+) -> HookCall:
+    """One call of a trigger around a proactive delivery: filters look at its target."""
+    call = event_call(actor, trigger, event)
+    binding = actor.bindings.get(channel_id)
+    return replace(
+        call,
+        subject=call.subject._replace(
+            channel_id=channel_id, channel_type=binding.channel_type if binding else 0
+        ),
+    )
+
+
+def _take(proposal: Proposal, verdict: Verdict) -> None:
+    """Let what BEFORE_DELIVER hooks decided enter the room with what is said."""
+    event = proposal.event = verdict.payload.event
+    event.hook_trace.extend(verdict.traces)
+    if verdict.metadata:
+        event.metadata.update({"_hooks": cast("dict[str, Any]", verdict.metadata)})
+    proposal.tasks, proposal.observations = verdict.tasks, verdict.observations
+    proposal.injected = verdict.injected
 
 
 def _scope(actor: RoomActor) -> str:

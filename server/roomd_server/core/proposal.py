@@ -38,6 +38,7 @@ class Proposal:
     """Deliver to these channels only; None: to everybody who hears."""
     tasks: Sequence[pb.Task] = ()
     observations: Sequence[pb.Observation] = ()
+    injected: Sequence[pb.InjectedEvent] = ()
     placed: Callable[[], None] | None = None
     """Called once the event's place in the room is fixed, before it is durable."""
     deadline: float | None = None
