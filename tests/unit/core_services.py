@@ -17,7 +17,14 @@ from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Notifier
 from roomd_server.core.once import Once
-from roomd_server.core.ports import Caller, Cancellable, HookCall, ObserverResult, Verdict
+from roomd_server.core.ports import (
+    Caller,
+    Cancellable,
+    HookCall,
+    ObserverResult,
+    Verdict,
+    WriteSet,
+)
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import Rooms
@@ -92,6 +99,7 @@ class RecordedHooks:
         self.calls: list[HookCall] = []
         self.observers: dict[int, Callable[[HookCall], ObserverResult]] = {}
         self.waiting_room: str | None = None
+        self.store: SqliteStore | None = None
         self.revised: list[pb.RoomEvent] = []
 
     def listen(self, *triggers: int) -> None:
@@ -121,6 +129,10 @@ class RecordedHooks:
 
     def revise(self, org: str, event: pb.RoomEvent) -> None:
         self.revised.append(event)
+
+    async def erase_room(self, writes: WriteSet) -> None:
+        assert self.store is not None
+        await self.store.commit(writes)
 
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         return self.waiting_room
@@ -191,7 +203,7 @@ class Services:
 @asynccontextmanager
 async def services(clock: HandClock | None = None) -> AsyncIterator[Services]:
     clock, ids, hooks = clock or HandClock(), CountedIds(), RecordedHooks()
-    store = await SqliteStore.open(":memory:", clock=clock)
+    store = hooks.store = await SqliteStore.open(":memory:", clock=clock)
     bus = FrameworkBus(clock)
     tail = Tail(ME.org, frozenset(), "")
     bus._tails.append(tail)

@@ -305,7 +305,7 @@ class RoomLifecycle:
     async def delete_room(
         self, caller: Caller, request: pb.DeleteRoomRequest
     ) -> pb.DeleteRoomResponse:
-        """Remove a room and everything in it; those who watch it are woken.
+        """Remove a room and everything in it, its hooks too; those who watch it are woken.
 
         Raises:
             NotFound: ROOM_NOT_FOUND.
@@ -315,7 +315,7 @@ class RoomLifecycle:
             check_etag(actor.room, request.etag)
             # From here on nothing may be written that the deletion would not see.
             actor.deleted = True
-            done = self._store.commit(WriteSet(caller.org, actor.room_id, delete_room=True))
+            done = self._rooms.erase(caller, actor.room_id)
             try:
                 await outlast(done)
             finally:

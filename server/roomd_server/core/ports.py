@@ -445,6 +445,13 @@ class Hooks(Protocol):
         as it is now.
         """
 
+    async def erase_room(self, writes: WriteSet) -> None:
+        """Commit the deletion of a room, and with it that of the hooks of this room alone.
+
+        Raises:
+            Unavailable: the store does not take it.
+        """
+
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         """Room whose lock the invocation holds up; None unless it decides right now."""
 

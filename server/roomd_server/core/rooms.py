@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from roomd import v1 as pb
 from roomd_server.core import errors
 from roomd_server.core.directory import RoomDirectory
-from roomd_server.core.ports import Caller, Hooks
+from roomd_server.core.ports import Caller, Hooks, WriteSet
 from roomd_server.core.room import RoomActor
 
 
@@ -39,6 +40,11 @@ class Rooms:
         check_deadlock(self._hooks, caller, room_id)
         async with locked(self._directory, caller.org, room_id) as actor:
             yield actor
+
+    def erase(self, caller: Caller, room_id: str) -> asyncio.Task[None]:
+        """Begin to delete a room that is held, and its hooks; one transaction."""
+        writes = WriteSet(caller.org, room_id, delete_room=True)
+        return asyncio.create_task(self._hooks.erase_room(writes))
 
 
 def check_deadlock(hooks: Hooks, caller: Caller, room_id: str) -> None:

@@ -83,6 +83,23 @@ class HookRegistry:
         if not entry.persistent and not entry.becomes_persistent:
             self._remove(entry)
 
+    async def erase_room(self, writes: WriteSet) -> None:
+        """See ``ports.Hooks.erase_room``."""
+        room_id = writes.room_id
+        async with self._writing:
+            mine = self._hooks.get(writes.org, {}).values()
+            concerned = [one for one in mine if room_id in one.hook.spec.filter.room_ids]
+            gone = [one for one in concerned if set(one.hook.spec.filter.room_ids) == {room_id}]
+            left = [(one, self._without_room(one, room_id)) for one in concerned if one not in gone]
+            writes.removed_hooks = [one.name for one in gone if one.persistent]
+            writes.hooks = [hook for one, hook in left if one.persistent]
+            await self._store.commit(writes)
+            for entry in gone:
+                self._delete(entry, f"is gone with room {room_id!r}")
+            for entry, hook in left:
+                if not entry.removed:  # its last session may have left meanwhile
+                    self._describe(entry, hook)
+
     # -------------------------------------------------------------- for workers
 
     async def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HookEntry:
@@ -180,12 +197,7 @@ class HookRegistry:
             _check_etag(entry, request.etag)
             if entry.persistent:
                 await self._store.commit(WriteSet(caller.org, removed_hooks=[entry.name]))
-            self._remove(entry)
-        detached = pb.Detached(
-            names=[entry.name], status=hook_not_found(entry.name, "was deleted").to_status()
-        )
-        for seat in self._dispatcher.dissolve(entry.group):
-            seat.outbox.push(pb.ConnectResponse(detached=detached))
+            self._delete(entry, "was deleted")
         return pb.DeleteHookResponse()
 
     async def pause_hook(
@@ -249,9 +261,18 @@ class HookRegistry:
                 raise
             finally:
                 entry.becomes_persistent = False
+        self._describe(entry, hook)
+
+    def _describe(self, entry: HookEntry, hook: pb.Hook) -> None:
         self._index.remove(entry)
         entry.describe(hook)
         self._index.add(entry)
+
+    def _without_room(self, entry: HookEntry, room_id: str) -> pb.Hook:
+        hook = self._changed(entry.hook)
+        left = [one for one in hook.spec.filter.room_ids if one != room_id]
+        hook.spec.filter.room_ids[:] = left
+        return hook
 
     def _new(self, org: str, name: str, spec: pb.HookSpec) -> pb.Hook:
         now = timestamp(self._clock.now())
@@ -280,6 +301,14 @@ class HookRegistry:
         self._hooks.setdefault(hook.organization_id, {})[hook.name] = entry
         self._index.add(entry)
         return entry
+
+    def _delete(self, entry: HookEntry, why: str) -> None:
+        """Remove a hook, and tell those who serve it."""
+        self._remove(entry)
+        status = hook_not_found(entry.name, why).to_status()
+        detached = pb.Detached(names=[entry.name], status=status)
+        for seat in self._dispatcher.dissolve(entry.group):
+            seat.outbox.push(pb.ConnectResponse(detached=detached))
 
     def _remove(self, entry: HookEntry) -> None:
         if entry.removed:

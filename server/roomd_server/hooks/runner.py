@@ -33,6 +33,7 @@ class HookRunner:
         self.room_view: RoomView | None = None
         """Set once at start; for TestHooks."""
         self.wants = registry.wants
+        self.erase_room = registry.erase_room
 
     async def decide(self, call: HookCall) -> Verdict:
         """See ``ports.Hooks.decide``."""

@@ -230,7 +230,7 @@ class RoomServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteRoom(self, request, context):
-        """Removes a room and everything in it.
+        """Removes a room and everything in it, hooks of this room alone among them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

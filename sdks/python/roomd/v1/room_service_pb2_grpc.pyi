@@ -37,7 +37,7 @@ class RoomServiceStub:
     ArchiveRoom: _aio.UnaryUnaryMultiCallable[_room_service_pb2.ArchiveRoomRequest, _room_service_pb2.ArchiveRoomResponse]
     """CLOSED to ARCHIVED, for good. FAILED_PRECONDITION/WRONG_STATE unless closed."""
     DeleteRoom: _aio.UnaryUnaryMultiCallable[_room_service_pb2.DeleteRoomRequest, _room_service_pb2.DeleteRoomResponse]
-    """Removes a room and everything in it."""
+    """Removes a room and everything in it, hooks of this room alone among them."""
     CheckRoomTimers: _aio.UnaryUnaryMultiCallable[_room_service_pb2.CheckRoomTimersRequest, _room_service_pb2.CheckRoomTimersResponse]
     """Fires the room's timers that are due now; the server does it by itself."""
     CheckAllTimers: _aio.UnaryUnaryMultiCallable[_room_service_pb2.CheckAllTimersRequest, _room_service_pb2.CheckAllTimersResponse]
@@ -159,7 +159,7 @@ class RoomServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _room_service_pb2.DeleteRoomRequest,
         context: _aio.ServicerContext[_room_service_pb2.DeleteRoomRequest, _abc.Awaitable[_room_service_pb2.DeleteRoomResponse]],
     ) -> _abc.Awaitable[_room_service_pb2.DeleteRoomResponse]:
-        """Removes a room and everything in it."""
+        """Removes a room and everything in it, hooks of this room alone among them."""
 
     @_abc_1.abstractmethod
     def CheckRoomTimers(
