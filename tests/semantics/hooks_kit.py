@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from api_fakes import until
-from hook_kit import DECIDE, OBSERVE, Behaviour, Worker, grpc_worker, hook, spec
+from hook_kit import DECIDE, OBSERVE, Behaviour, Worker, allow, grpc_worker, hook, spec
 from rooms_kit import House, Provider
 
 from roomd import v1 as pb
@@ -20,6 +20,10 @@ TAIL = "/roomd.v1.AdminService/TailFrameworkEvents"
 PERSISTENT = pb.LIFETIME_PERSISTENT
 ALLOW_POLICY, BLOCK_POLICY = pb.FAILURE_POLICY_ALLOW, pb.FAILURE_POLICY_BLOCK
 BLOCKED, DELIVERED = pb.EVENT_STATUS_BLOCKED, pb.EVENT_STATUS_DELIVERED
+START, DELTA = pb.EPHEMERAL_TYPE_STREAM_START, pb.EPHEMERAL_TYPE_STREAM_DELTA
+END, RETRACT = pb.EPHEMERAL_TYPE_STREAM_END, pb.EPHEMERAL_TYPE_STREAM_RETRACT
+STREAM = (START, DELTA, END, RETRACT)
+OF_THE_AI = pb.HookFilter(channel_ids=["ai"])
 
 
 # ------------------------------------------------------------------ workers
@@ -75,7 +79,7 @@ def by_text(answers: Mapping[str, pb.HookDecision]) -> Behaviour:
 
     def behave(invocation: pb.Invocation) -> pb.HookDecision:
         said = invocation.hook.event.content.text.body
-        return answers.get(said, pb.HookDecision(allow=pb.Allow()))
+        return answers.get(said, allow())
 
     return behave
 
@@ -126,6 +130,22 @@ class Author:
         return (await self.worker.told("cancel")).cancel
 
 
+async def judged(h: House, **answers: pb.HookDecision) -> Worker:
+    """A hook on what the AI says that answers by the first word."""
+
+    def behave(invocation: pb.Invocation) -> pb.HookDecision:
+        first = invocation.hook.event.content.text.body.split()[0].strip(".!")
+        return answers.get(first, allow())
+
+    return await gate(h, behave, filter=OF_THE_AI)
+
+
+async def answer_of(h: House) -> pb.RoomEvent:
+    """What the AI said, as it is stored; it is all that it said."""
+    (event,) = [one for one in await h.messages() if one.source.channel_id == "ai"]
+    return event
+
+
 async def author(h: House, **binding: Any) -> Author:
     """Add the AI to the room r1."""
     described = pb.HandlerSpec(channel_provider=pb.ChannelProviderSpec())
@@ -166,9 +186,10 @@ class Seen:
         return [item.ephemeral for item in self.items if item.HasField("ephemeral")]
 
     @property
-    def events(self) -> list[pb.RoomEvent]:
-        """New events."""
-        return [item.event for item in self.items if item.HasField("event")]
+    def messages(self) -> list[pb.RoomEvent]:
+        """What was said."""
+        events = [item.event for item in self.items if item.HasField("event")]
+        return [event for event in events if event.type == pb.EVENT_TYPE_MESSAGE]
 
     @property
     def epoch(self) -> str:

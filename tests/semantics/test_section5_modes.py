@@ -325,5 +325,5 @@ async def test_s5_failure_policy_holds_for_answers_of_an_ai(h: House) -> None:
     async with subscribed(h) as seen:
         await send(h, "Well?")
         await ai.say(events=[pb.RoomEvent(content=text_content("unseen"))])
-        await seen.until(lambda one: len(one.events) == 2)
+        await seen.until(lambda one: len(one.messages) == 2)
     assert [event.status for event in await h.messages()] == [DELIVERED, BLOCKED]

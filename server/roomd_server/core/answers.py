@@ -44,8 +44,14 @@ from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import RoomActor
 from roomd_server.core.sentences import SentenceSplitter
 from roomd_server.core.structs import get_str
+from roomd_server.core.transcode import text_of
 
 log = logging.getLogger(__name__)
+
+_CHANGEABLE = ("metadata", "visibility", "response_visibility", "addressed_to")
+"""What hooks may change of an event besides its content."""
+_STREAM_KEY = "_stream"
+"""Metadata of sentences: what they are a part of."""
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ class Stream:
     sequence: int = 0
     verdict: Verdict | None = None
     """What the hooks said so far: traces, tasks, observations, injected events."""
+    changes: pb.RoomEvent = field(default_factory=pb.RoomEvent)
+    """What hooks changed besides the words of their sentence: it holds for the answer."""
 
 
 class Blocked(Exception):
@@ -194,14 +202,32 @@ class Answers:
             self._show(stream, sentence)
             return
         event = self._answer(stream, sentence)
-        event.metadata.update({"_stream": {"stream_id": stream.stream_id}})
+        event.metadata.update({_STREAM_KEY: {"stream_id": stream.stream_id}})
         verdict = await self._.hooks.decide(
             event_call(stream.actor, pb.HOOK_TRIGGER_BEFORE_BROADCAST, event)
         )
         if verdict.blocked_by:
             raise Blocked(verdict, sentence)
         self._gather(stream, verdict)
-        self._show(stream, verdict.payload.event.content.text.body)
+        decided = verdict.payload.event
+        self._adopt(stream, event, decided)
+        self._show(stream, text_of(decided.content))
+
+    def _adopt(self, stream: Stream, asked: pb.RoomEvent, decided: pb.RoomEvent) -> None:
+        """Let what a hook changed besides the words hold for the rest and for the whole."""
+        for name in _CHANGEABLE:
+            value = getattr(decided, name)
+            if decided.HasField(name) and value != getattr(asked, name):
+                getattr(stream.changes, name).CopyFrom(value)
+        if _STREAM_KEY in stream.changes.metadata:
+            del stream.changes.metadata[_STREAM_KEY]
+        visibility = effective_visibility(decided.visibility, stream.binding)
+        if visibility == stream.visibility:
+            return
+        self._retract(stream, "visibility_changed")
+        stream.visibility = visibility
+        if stream.shown:
+            self._publish(stream, pb.EPHEMERAL_TYPE_STREAM_START, text="".join(stream.shown))
 
     def _gather(self, stream: Stream, verdict: Verdict) -> None:
         known = stream.verdict
@@ -245,6 +271,7 @@ class Answers:
         event = self._answer(stream, "".join(stream.shown))
         if response.HasField("metadata"):
             event.metadata.CopyFrom(response.metadata)
+            event.metadata.MergeFrom(stream.changes.metadata)
         verdict = stream.verdict or Verdict(pb.HookPayload())
         verdict.payload = pb.HookPayload(event=event)
         proposal = Proposal(event, stream.cascade, verdict=verdict, blocked_by=stream.silent)
@@ -261,7 +288,7 @@ class Answers:
         self._gather(stream, blocked.verdict)
         event = self._answer(stream, blocked.sentence)
         event.metadata.update(
-            {"_stream": {"stream_id": stream.stream_id, "retracted": "".join(stream.shown)}}
+            {_STREAM_KEY: {"stream_id": stream.stream_id, "retracted": "".join(stream.shown)}}
         )
         verdict = stream.verdict or blocked.verdict
         verdict.payload = pb.HookPayload(event=event)
@@ -330,6 +357,9 @@ class Answers:
             stream.trigger,
         )
         event.correlation_id = stream.stream_id
+        for name in _CHANGEABLE:
+            if stream.changes.HasField(name):
+                getattr(event, name).CopyFrom(getattr(stream.changes, name))
         return event
 
     def _stamp(
