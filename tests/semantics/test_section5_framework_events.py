@@ -145,7 +145,16 @@ NOTICES: Mapping[str, Notice] = {
     "circuit_breaker_opened": Notice(open_breaker, {"channel_id": "sms"}),
     "circuit_breaker_closed": Notice(mend, {"channel_id": "sms"}),
 }
-"""Those of the features page that are built; `process_timeout` is shown by section 4."""
+"""Those of the features page that are built, but for those that are ``ELSEWHERE``."""
+ELSEWHERE = {"process_timeout", "broadcast_partial_failure"}
+"""Shown by ``test_section4_timeout.py`` and ``test_section5_framework.py``."""
+SEEDS = {
+    "room_created", "room_closed", "room_paused", "room_channel_attached",
+    "room_channel_detached", "event_blocked", "event_processed", "delivery_succeeded",
+    "delivery_failed", "broadcast_partial_failure", "chain_depth_exceeded", "process_timeout",
+    "hook_error", "channel_connected", "channel_disconnected",
+}  # fmt: skip
+"""The list of the documents, without identity_timeout, which comes with identity."""
 
 HOOKED: Mapping[str, int] = {
     "room_created": pb.HOOK_TRIGGER_ON_ROOM_CREATED,
@@ -184,6 +193,11 @@ def kinds_in(got: Sequence[pb.TailFrameworkEventsResponse]) -> list[str]:
 
 
 # ------------------------------------------------------------------ what there is
+
+
+def test_s5_framework_events_of_the_documents_are_all_there() -> None:
+    """Semantics 5: "Framework events (room_created, …": none of the documents' is missing."""
+    assert NOTICES.keys() | ELSEWHERE >= SEEDS
 
 
 @pytest.mark.parametrize("kind", NOTICES)

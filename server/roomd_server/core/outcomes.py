@@ -125,11 +125,16 @@ class Outcomes:
         """Write the row; under the room's lock when it may change the event's status."""
         given_up = row.result.state in GIVEN_UP
         writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
+        failed = reached = 0
+        if given_up:
+            failed, reached = await self._count_targets(actor, row)
         event = None
-        if given_up or row.result.state == pb.DELIVERY_STATE_READ:
-            event = await self._event_with_status(actor, row)
-            if event is not None:
-                writes.changed_events = (*writes.changed_events, event)
+        if given_up and not reached:
+            event = await self._event_with_status(actor, row, pb.EVENT_STATUS_FAILED)
+        elif row.result.state == pb.DELIVERY_STATE_READ:
+            event = await self._event_with_status(actor, row, pb.EVENT_STATUS_READ)
+        if event is not None:
+            writes.changed_events = (*writes.changed_events, event)
         if event is not None or self._is_notable(actor, row):
             changed = pb.RoomEvent(
                 event_id=row.event_id, room_id=row.room_id, index=row.event_index
@@ -140,6 +145,16 @@ class Outcomes:
             return
         await actor.commit(writes)
         self._tell(actor, row, "delivery_failed" if given_up else "delivery_succeeded")
+        if reached:
+            self._bus.emit(
+                actor.org,
+                "broadcast_partial_failure",
+                actor.room_id,
+                channel_id=row.channel_id,
+                event_id=row.event_id,
+                failed=failed,
+                reached=reached,
+            )
 
     def _is_notable(self, actor: RoomActor, row: pb.Delivery) -> bool:
         if row.result.state in GIVEN_UP:
@@ -149,21 +164,20 @@ class Outcomes:
             return False
         return binding.channel_type not in QUIET_TYPES
 
-    async def _event_with_status(self, actor: RoomActor, row: pb.Delivery) -> pb.RoomEvent | None:
-        """The event with a new status: READ when somebody read it, FAILED when all targets
-        failed; None when it stays as it is.
+    async def _count_targets(self, actor: RoomActor, row: pb.Delivery) -> tuple[int, int]:
+        """How many targets of an event could not be reached, this one among them; and how
+        many were, or still may be.
         """
-        status = pb.EVENT_STATUS_READ
-        if row.result.state in GIVEN_UP:
-            query = DeliveryQuery(actor.room_id, limit=1000, event_id=row.event_id)
-            others = await self._store.list_deliveries(actor.org, query)
-            if any(
-                other.result.state not in GIVEN_UP
-                for other in others
-                if other.delivery_id != row.delivery_id
-            ):
-                return None
-            status = pb.EVENT_STATUS_FAILED
+        query = DeliveryQuery(actor.room_id, limit=1000, event_id=row.event_id)
+        rows = await self._store.list_deliveries(actor.org, query)
+        others = [one for one in rows if one.delivery_id != row.delivery_id]
+        reached = sum(other.result.state not in GIVEN_UP for other in others)
+        return 1 + len(others) - reached, reached
+
+    async def _event_with_status(
+        self, actor: RoomActor, row: pb.Delivery, status: pb.EventStatus
+    ) -> pb.RoomEvent | None:
+        """The event with a new status; None when it has it already."""
         stored = await self._store.get_event(actor.org, actor.room_id, row.event_id)
         if stored is None or stored.status == status:
             return None
