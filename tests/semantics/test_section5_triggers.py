@@ -116,8 +116,8 @@ async def delete_by_message(h: House) -> None:
     await h.say(pb.Content(delete=pb.DeleteContent(target_event_id=first)))
 
 
-async def no_one_there(h: House) -> None:
-    """Nobody serves the telephone until the delivery's time is over."""
+async def no_number(h: House) -> None:
+    """A telephone without a number."""
     await h.add("sms", pb.CHANNEL_TYPE_SMS, by="nobody", binding={"metadata": {}})
     await h.say("hello")
 
@@ -134,7 +134,7 @@ OTHER_WAYS: list[tuple[int, Step]] = [
     (pb.HOOK_TRIGGER_ON_TASK_CREATED, task_of_a_watcher),
     (pb.HOOK_TRIGGER_ON_EVENT_UPDATED, edit_by_message),
     (pb.HOOK_TRIGGER_ON_EVENT_DELETED, delete_by_message),
-    (pb.HOOK_TRIGGER_ON_DELIVERY_STATUS, no_one_there),
+    (pb.HOOK_TRIGGER_ON_DELIVERY_STATUS, no_number),
 ]
 
 
