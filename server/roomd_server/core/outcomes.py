@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
+from collections.abc import Sequence
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -41,6 +43,9 @@ DELIVERED after a FAILED that came too early."""
 
 GIVEN_UP = (pb.DELIVERY_STATE_FAILED, pb.DELIVERY_STATE_EXPIRED)
 
+PARTLY_FAILED = 10_000
+"""Events with a failed target whose other targets are awaited, at most; the oldest go."""
+
 QUIET_TYPES = frozenset((pb.CHANNEL_TYPE_WEBSOCKET, pb.CHANNEL_TYPE_CLI))
 """Live connections see their deliveries themselves: subscribers are told of failures only."""
 
@@ -63,6 +68,7 @@ class Outcomes:
         self._bus = bus
         self._notifier = notifier
         self._clock = clock
+        self._partly_failed: OrderedDict[str, str] = OrderedDict()
 
     def waiting(
         self,
@@ -125,11 +131,8 @@ class Outcomes:
         """Write the row; under the room's lock when it may change the event's status."""
         given_up = row.result.state in GIVEN_UP
         writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
-        failed = reached = 0
-        if given_up:
-            failed, reached = await self._count_targets(actor, row)
         event = None
-        if given_up and not reached:
+        if given_up and await self._is_last_hope(actor, row):
             event = await self._event_with_status(actor, row, pb.EVENT_STATUS_FAILED)
         elif row.result.state == pb.DELIVERY_STATE_READ:
             event = await self._event_with_status(actor, row, pb.EVENT_STATUS_READ)
@@ -145,16 +148,12 @@ class Outcomes:
             return
         await actor.commit(writes)
         self._tell(actor, row, "delivery_failed" if given_up else "delivery_succeeded")
-        if reached:
-            self._bus.emit(
-                actor.org,
-                "broadcast_partial_failure",
-                actor.room_id,
-                channel_id=row.channel_id,
-                event_id=row.event_id,
-                failed=failed,
-                reached=reached,
-            )
+        if given_up:
+            self._partly_failed[row.event_id] = row.channel_id
+            if len(self._partly_failed) > PARTLY_FAILED:
+                self._partly_failed.popitem(last=False)
+        if row.event_id in self._partly_failed:
+            await self._tell_partial(actor, row.event_id)
 
     def _is_notable(self, actor: RoomActor, row: pb.Delivery) -> bool:
         if row.result.state in GIVEN_UP:
@@ -164,15 +163,35 @@ class Outcomes:
             return False
         return binding.channel_type not in QUIET_TYPES
 
-    async def _count_targets(self, actor: RoomActor, row: pb.Delivery) -> tuple[int, int]:
-        """How many targets of an event could not be reached, this one among them; and how
-        many were, or still may be.
-        """
-        query = DeliveryQuery(actor.room_id, limit=1000, event_id=row.event_id)
-        rows = await self._store.list_deliveries(actor.org, query)
-        others = [one for one in rows if one.delivery_id != row.delivery_id]
-        reached = sum(other.result.state not in GIVEN_UP for other in others)
-        return 1 + len(others) - reached, reached
+    async def _is_last_hope(self, actor: RoomActor, row: pb.Delivery) -> bool:
+        """Whether every other target of the event could not be reached either."""
+        return all(
+            other.result.state in GIVEN_UP
+            for other in await self._targets(actor, row.event_id)
+            if other.delivery_id != row.delivery_id
+        )
+
+    async def _tell_partial(self, actor: RoomActor, event_id: str) -> None:
+        """Tell of a broadcast that reached some of its targets, when all are settled."""
+        states = [row.result.state for row in await self._targets(actor, event_id)]
+        if any(RANK[state] < RANK[pb.DELIVERY_STATE_SENT] for state in states):
+            return
+        failed_channel = self._partly_failed.pop(event_id, None)
+        failed = sum(state in GIVEN_UP for state in states)
+        if failed_channel is not None and 0 < failed < len(states):
+            self._bus.emit(
+                actor.org,
+                "broadcast_partial_failure",
+                actor.room_id,
+                channel_id=failed_channel,
+                event_id=event_id,
+                failed=failed,
+                reached=len(states) - failed,
+            )
+
+    async def _targets(self, actor: RoomActor, event_id: str) -> Sequence[pb.Delivery]:
+        query = DeliveryQuery(actor.room_id, limit=1000, event_id=event_id)
+        return await self._store.list_deliveries(actor.org, query)
 
     async def _event_with_status(
         self, actor: RoomActor, row: pb.Delivery, status: pb.EventStatus
