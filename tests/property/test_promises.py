@@ -94,21 +94,36 @@ sends = st.lists(
 
 
 @few
-@given(sends)
+@given(sends, sends)
 def test_the_index_is_gapless_under_concurrent_senders_and_retries(
-    plan: list[tuple[str, str]],
+    first: list[tuple[str, str]], then: list[tuple[str, str]]
 ) -> None:
+    """Two rounds of calls that all run at once: what the first was told comes before whatever
+    the second adds (P3), and every key is one event.
+    """
+
+    async def send_all(world: World, plan: list[tuple[str, str]]) -> dict[str, int]:
+        calls = [world.send(f"by {key or 'nobody'}", key, sender) for sender, key in plan]
+        indexes = {}
+        for answer in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(answer, pb.SendEventResponse):
+                indexes[answer.event.event_id] = answer.event.index
+            else:
+                assert isinstance(answer, grpc.aio.AioRpcError)
+                assert answer.code() is grpc.StatusCode.ALREADY_EXISTS, "another sender's key"
+        return indexes
+
     async def play(world: World) -> None:
-        answers = await asyncio.gather(
-            *(world.send(f"by {key or 'nobody'}", key, sender) for sender, key in plan),
-            return_exceptions=True,
-        )
+        before = await send_all(world, first)
+        after = await send_all(world, then)
         timeline = await world.timeline()
         assert [event.index for event in timeline] == list(range(len(timeline)))
-        stored = {event.event_id: event.index for event in timeline}
-        for answer in answers:
-            if isinstance(answer, pb.SendEventResponse):
-                assert stored[answer.event.event_id] == answer.event.index
+        said = {one.event_id: one.index for one in timeline if one.content.HasField("text")}
+        assert said == before | after
+        keys = [key for _, key in [*first, *then]]
+        assert len(said) == keys.count("") + len(set(keys) - {""})
+        new = [index for event_id, index in after.items() if event_id not in before]
+        assert not new or max(before.values()) < min(new)
 
     in_a_world(play)
 
