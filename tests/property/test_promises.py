@@ -76,12 +76,14 @@ def in_a_world(play: Callable[[World], Awaitable[None]]) -> None:
 
     async def run() -> None:
         server = await start_embedded()
-        async with grpc.aio.insecure_channel(server.address) as channel:
-            world = World(channel, server.key)
-            await world.rooms.CreateRoom(pb.CreateRoomRequest(room_id="r"), metadata=world.key)
-            await world.add(pb.Channel(channel_id="ws", type=pb.CHANNEL_TYPE_WEBSOCKET))
-            await play(world)
-        await server.stop()
+        try:
+            async with grpc.aio.insecure_channel(server.address) as channel:
+                world = World(channel, server.key)
+                await world.rooms.CreateRoom(pb.CreateRoomRequest(room_id="r"), metadata=world.key)
+                await world.add(pb.Channel(channel_id="ws", type=pb.CHANNEL_TYPE_WEBSOCKET))
+                await play(world)
+        finally:
+            await server.stop()
 
     asyncio.run(run())
 

@@ -21,10 +21,10 @@ from roomd_server.core.options import EngineOptions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-TIMEOUT_SECONDS = 0.25
-PART_SECONDS = 0.15
+TIMEOUT_SECONDS = 0.4
+PART_SECONDS = 0.25
 """Less than the timeout; twice as much is more."""
-LIMITS = {"process_timeout_seconds": TIMEOUT_SECONDS, "hook_budget_seconds": 0.24}
+LIMITS = {"process_timeout_seconds": TIMEOUT_SECONDS, "hook_budget_seconds": 0.39}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -160,14 +160,22 @@ async def slow_answer() -> pb.HandlerResult:
 # ------------------------------------------------------------------ rooms of new senders
 
 
-async def slow_steps(room: Room) -> Worker:
-    """A channel ``phone`` whose messages are converted and decided slowly, in any room."""
+async def slow_steps(room: Room, hurry: asyncio.Event) -> Worker:
+    """A channel ``phone`` whose messages are converted and decided slowly, in any room, until
+    there is hurry.
+    """
     converted = pb.HandlerResult(converted=pb.Converted(content=content("converted")))
-    await room.phone(answer=lambda _: slowly(converted), provider={"converts_inbound": True})
+
+    def convert(_: object) -> Any:
+        return converted if hurry.is_set() else slowly(converted)
+
+    def decide(_: object) -> Any:
+        return allow() if hurry.is_set() else slowly(allow())
+
+    await room.phone(answer=convert, provider={"converts_inbound": True})
     await room.call("CloseRoom")
     of_it = pb.HookFilter(channel_ids=[room.id("phone")])
-    gate = hook(room.id("slow"), spec(DECIDE, filter=of_it))
-    return await room.house.worker(gate, behave=lambda _: slowly(allow()))
+    return await room.house.worker(hook(room.id("slow"), spec(DECIDE, filter=of_it)), behave=decide)
 
 
 async def rooms_of(house: House) -> set[str]:
@@ -182,7 +190,7 @@ async def rooms_of(house: House) -> set[str]:
 )
 async def test_s4_timeout_leaves_no_room_behind(house: House, room: Room) -> None:
     """On expiry nothing is stored: no room either."""
-    slow = await slow_steps(room)
+    slow = await slow_steps(room, asyncio.Event())
     before = await rooms_of(house)
     try:
         await expires(house, room.message("x", "phone", sender_id="stranger"))
@@ -193,13 +201,13 @@ async def test_s4_timeout_leaves_no_room_behind(house: House, room: Room) -> Non
 
 async def test_s4_timeout_leaves_at_most_one_room_behind(house: House, room: Room) -> None:
     """Whatever expires, a sender gets one room: the next try goes there."""
-    slow = await slow_steps(room)
+    hurry = asyncio.Event()
+    slow = await slow_steps(room, hurry)
     before = await rooms_of(house)
     message = room.message("x", "phone", sender_id="stranger")
     for _ in range(2):
         await expires(house, message)
-    await slow.send(detach=pb.Detach(names=[room.id("slow")]))
-    await slow.told("detached")
+    hurry.set()
     answer = await house.call("ProcessInbound", message=message)
     await ended(slow)
     assert await rooms_of(house) - before == {answer.room_id}
