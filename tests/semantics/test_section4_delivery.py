@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest_asyncio
 from api_fakes import until
 from google.protobuf.duration_pb2 import Duration
 from hook_kit import DECIDE, OBSERVE, allow, block
-from pipeline_kit import House, Room, after, content, echo, room_in, sent, served
+from pipeline_kit import House, Room, after, answers, content, echo, room_in, sent, served
 from pipeline_watch import subscribed
 
 from roomd import v1 as pb
@@ -164,6 +166,41 @@ async def test_s4_step13_the_send_has_a_deadline(room: Room) -> None:
     assert result.error_code == "timeout"
     await room.say("next")
     await phone.until(2)
+
+
+async def test_s4_step13_an_answer_has_a_deadline_too(room: Room) -> None:
+    """Send (deadline): a model that hangs holds its lane no longer than that."""
+    ai = await room.model(
+        answer=lambda _: after(asyncio.Event(), answers()),
+        channel={"delivery_deadline": Duration(nanos=150_000_000)},
+    )
+    answer = await room.say()
+    result = await result_of(room, answer.event.event_id, pb.DELIVERY_STATE_EXPIRED, "ai")
+    assert result.error_code == "timeout"
+    await room.say("next")
+    await ai.until(2)
+
+
+async def test_s4_step13_what_is_too_late_after_a_restart_is_not_sent(tmp_path: Path) -> None:
+    """Send (deadline): one that passed while the server was down has passed."""
+    soon = {"delivery_deadline": Duration(nanos=50_000_000)}
+    nobody = pb.ChannelImplementation(worker=pb.ChannelImplementation.Worker(handler="nobody"))
+    async with served(f"{tmp_path}/a.db") as house:
+        room = await house.room("r")
+        await room.add("phone", pb.CHANNEL_TYPE_PUSH, implementation=nobody, channel=soon)
+        answer = await room.say()
+        for end in ("", "-wal"):
+            shutil.copy(f"{tmp_path}/a.db{end}", f"{tmp_path}/b.db{end}")
+        event_id = answer.event.event_id
+        await result_of(room, event_id, pb.DELIVERY_STATE_EXPIRED)
+    async with served(f"{tmp_path}/b.db") as house:
+        again = Room(house, "r")
+        await result_of(again, event_id, pb.DELIVERY_STATE_EXPIRED)
+        handler = pb.HandlerSpec(channel_provider=pb.ChannelProviderSpec())
+        worker = await house.worker(pb.Handler(name="nobody", spec=handler))
+        await echo(worker)
+        assert worker.invocations == []
+        await worker.kill()
 
 
 async def test_s4_step13_results_land_in_the_delivery_row(room: Room) -> None:

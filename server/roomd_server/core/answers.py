@@ -115,9 +115,10 @@ class Answers:
         context = partial(actor.context, viewer=binding)
         ask = Ask(actor.org, channel, binding, event, job.delivery.delivery_id, "", 1, 1, context)
         stream = self._stream(actor, channel, binding, event, job.cascade)
+        left = job.expires - self._.clock.monotonic()
         actor.generating += 1
         try:
-            async with asyncio.timeout(self._.options.generation_timeout_seconds):
+            async with asyncio.timeout(min(left, self._.options.generation_timeout_seconds)):
                 await self._generate(ask, stream)
         except TimeoutError:
             slow = ResponderFailed("timeout", "too slow", retryable=True)

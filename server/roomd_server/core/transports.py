@@ -18,7 +18,6 @@ from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Clock, Driver, Extensions
 from roomd_server.core.room import RoomActor
 from roomd_server.core.structs import get_str
-from roomd_server.core.times import seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ class Transports:
                 len(parts),
                 actor.context,
             )
-            outcome = await self._send(driver, ask, seconds_of(job.delivery.deadline_time))
+            outcome = await self._send(driver, ask, job.expires)
             result = outcome.result
             if outcome.HasField("response"):
                 await self._take(actor, ask, outcome.response, event, job.cascade)
@@ -131,8 +130,8 @@ class Transports:
             return []
         return transcode.fit(replaced.content, capabilities)
 
-    async def _send(self, driver: Driver, ask: Ask, deadline: float) -> pb.DeliveryOutcome:
-        left = deadline - self._clock.now()
+    async def _send(self, driver: Driver, ask: Ask, expires: float) -> pb.DeliveryOutcome:
+        left = expires - self._clock.monotonic()
         try:
             async with asyncio.timeout(min(left, self._options.attempt_timeout_seconds)):
                 return await driver.deliver(ask)
