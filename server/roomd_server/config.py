@@ -25,6 +25,9 @@ class Settings(BaseModel):
     api_key: SecretStr | None = Field(
         None, description="the key that callers send; without one only loopback may listen"
     )
+    api_keys: str = Field(
+        "", description="JSON file of further keys with scopes and grants; see roomd keys"
+    )
     tls_certificate: str = Field("", description="PEM file; with tls_key turns TLS on")
     tls_key: str = Field("", description="PEM file of the private key")
     tls_client_ca: str = Field("", description="PEM file; clients must show a certificate of it")

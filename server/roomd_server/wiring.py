@@ -16,6 +16,7 @@ from roomd_server import __version__
 from roomd_server.api.admin import About, Admin
 from roomd_server.api.interceptors.decode import MAX_MESSAGE_BYTES
 from roomd_server.api.interceptors.limits import Limits
+from roomd_server.api.policy import SCOPES
 from roomd_server.api.server import ApiOptions, ApiServer, StartupError, TlsFiles
 from roomd_server.api.subscriptions import Subscriptions
 from roomd_server.api.surface import surface
@@ -35,6 +36,7 @@ from roomd_server.failpoints import from_environment as failpoints_from_environm
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.plane import HookPlane
 from roomd_server.security.credentials import Credentials, DevKey, OpenLoopback
+from roomd_server.security.key_file import KeyFile, KeyFileError
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.system import SortableIds, SystemClock
 
@@ -56,18 +58,23 @@ def store_path(url: str) -> str:
 
 
 def credentials_of(settings: Settings) -> Credentials:
-    """The key that callers must send; without one whoever is on loopback may call."""
-    if settings.api_key is None:
-        return OpenLoopback()
+    """The keys that callers may send; without any whoever is on loopback may call."""
+    dev = None
     try:
-        return DevKey(settings.api_key.get_secret_value())
+        if settings.api_key is not None:
+            dev = DevKey(settings.api_key.get_secret_value())
+        if settings.api_keys:
+            return KeyFile(Path(settings.api_keys), SCOPES, dev)
     except ValueError as error:
         raise StartupError(f"--api-key: {error}") from None
+    except KeyFileError as error:
+        raise StartupError(f"--api-keys: {error}") from None
+    return dev or OpenLoopback()
 
 
 def unmet_promises(settings: Settings) -> list[str]:
     """Promises that do not hold in this configuration, and why."""
-    unmet = ["P8 tenants: one key, one organization"]
+    unmet = ["P8 tenants: all keys are of one organization"]
     if settings.store == MEMORY:
         unmet.append("P1, P5, P9: the store is in memory and gone with the process")
     return unmet

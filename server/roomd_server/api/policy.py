@@ -145,3 +145,6 @@ POLICIES: dict[str, Policy] = {
         },
     ),
 }
+
+SCOPES = frozenset(policy.scope for policy in POLICIES.values())
+"""All scopes that there are."""

@@ -48,6 +48,23 @@ class Ids(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """What a credential lets its workers register and answer. None: no limit."""
+
+    triggers: frozenset[int] | None = None
+    """``HookTrigger``."""
+    modes: frozenset[int] | None = None
+    """``HookMode``."""
+    rooms: tuple[str, ...] | None = None
+    """Room ids; one that ends in ``*`` stands for all that begin so. Without None a hook must
+    name its rooms, and all of them must be among these."""
+    kinds: frozenset[str] | None = None
+    """Handlers besides hooks: kinds of ``HandlerSpec``."""
+    may_block: bool = True
+    may_modify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls: from the credential and the request's metadata, never from its body."""
 
@@ -57,6 +74,8 @@ class Caller:
     request_id: str = ""
     invocation_id: str = ""
     """The hook invocation within which the call is made, if any (WOULD_DEADLOCK)."""
+    grant: Grant | None = None
+    """Bounds what its workers register and answer; None: nothing does."""
 
 
 # ------------------------------------------------------------------ store

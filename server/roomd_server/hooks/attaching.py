@@ -12,7 +12,7 @@ from roomd_server.core.errors import (
     RoomdError,
     invalid,
 )
-from roomd_server.hooks import specs
+from roomd_server.hooks import grants, specs
 from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.handlers import CHANNEL_PROVIDER, HandlerEntry, Handlers
 from roomd_server.hooks.options import HookOptions
@@ -97,7 +97,7 @@ class Attaching:
         self, seat: Seat, handler: pb.Handler, status: pb.Attached.HandlerStatus
     ) -> None:
         await self._handlers.forget(seat.org, handler.name)
-        entry = await self._registry.attach(seat.org, handler, seat.worker_id)
+        entry = await self._registry.attach(seat.org, handler, seat.worker_id, seat.grant)
         self._join(seat, entry.group, handler.max_in_flight)
         status.etag = entry.hook.etag
         status.warnings.extend(specs.warnings(entry.hook.spec))
@@ -107,6 +107,10 @@ class Attaching:
     async def _attach_handler(
         self, seat: Seat, handler: pb.Handler, status: pb.Attached.HandlerStatus
     ) -> None:
+        known = self._handlers.find(seat.org, handler.name)
+        kind = handler.spec.WhichOneof("kind") or (known.kind if known is not None else None)
+        if kind is not None:
+            grants.check_handler(seat.grant, kind)
         entry: HandlerEntry = await self._handlers.attach(seat.org, handler, seat.worker_id)
         self._join(seat, entry.group, handler.max_in_flight)
         self._handlers.attached(entry)

@@ -12,9 +12,9 @@ from roomd import v1 as pb
 from roomd_server.core import errors, paging
 from roomd_server.core.errors import Aborted, AlreadyExists, NotFound, ResourceExhausted, invalid
 from roomd_server.core.once import Once
-from roomd_server.core.ports import Caller, Clock, Ids, Store, WriteSet
+from roomd_server.core.ports import Caller, Clock, Grant, Ids, Store, WriteSet
 from roomd_server.core.times import timestamp
-from roomd_server.hooks import specs
+from roomd_server.hooks import grants, specs
 from roomd_server.hooks.circuit import Circuit
 from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.entries import Chain, HookEntry, HookIndex
@@ -102,7 +102,9 @@ class HookRegistry:
 
     # -------------------------------------------------------------- for workers
 
-    async def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HookEntry:
+    async def attach(
+        self, org: str, handler: pb.Handler, worker_id: str, grant: Grant | None = None
+    ) -> HookEntry:
         """Find the hook that a worker wants to serve; with a spec make or update it.
 
         Raises:
@@ -110,20 +112,26 @@ class HookRegistry:
             InvalidArgument: the spec breaks a rule.
             AlreadyExists: HANDLER_CONFLICT, others serve it with another spec.
             Aborted: ETAG_MISMATCH.
+            PermissionDenied: GRANT_MISSING.
             ResourceExhausted: QUOTA.
             Unavailable: the store does not take it.
         """
         async with self._writing:
             entry = self.find(org, handler.name)
+            if entry is not None:
+                grants.check_hook(grant, entry.hook.spec)
             if not handler.HasField("spec"):
                 if entry is None:
                     raise hook_not_found(handler.name)
             elif entry is None:
                 specs.check_name(handler.name)
                 spec = specs.complete(handler.spec.hook, pb.LIFETIME_SESSION)
+                grants.check_hook(grant, spec)
                 entry = await self._make(org, handler.name, spec)
             else:
-                await self._update(entry, handler.spec.hook, handler.etag, worker_id)
+                spec = specs.complete(handler.spec.hook, entry.hook.spec.lifetime)
+                grants.check_hook(grant, spec)
+                await self._update(entry, spec, handler.etag, worker_id)
         entry.circuit.probe_soon()
         return entry
 
@@ -138,6 +146,7 @@ class HookRegistry:
         spec = specs.complete(request.spec, pb.LIFETIME_PERSISTENT)
         if spec.lifetime != pb.LIFETIME_PERSISTENT:
             raise invalid("spec.lifetime", "CreateHook makes PERSISTENT hooks; Attach makes others")
+        grants.check_hook(caller.grant, spec)
         async with self._writing:
             first = await self._once.first(org, "CreateHook", request.request_id, request)
             if first is not None:
@@ -183,8 +192,10 @@ class HookRegistry:
     ) -> pb.UpdateHookResponse:
         """Serve ``HookService.UpdateHook``."""
         async with self._writing:
-            entry = self._known(caller.org, request.name)
-            spec = specs.merged(entry.hook.spec, request.spec, request.update_mask)
+            entry = self._granted(caller, request.name)
+            merged = specs.merged(entry.hook.spec, request.spec, request.update_mask)
+            spec = specs.complete(merged, entry.hook.spec.lifetime)
+            grants.check_hook(caller.grant, spec)
             await self._update(entry, spec, request.etag)
         return pb.UpdateHookResponse(hook=view(entry))
 
@@ -193,7 +204,7 @@ class HookRegistry:
     ) -> pb.DeleteHookResponse:
         """Serve ``HookService.DeleteHook``."""
         async with self._writing:
-            entry = self._known(caller.org, request.name)
+            entry = self._granted(caller, request.name)
             _check_etag(entry, request.etag)
             if entry.persistent:
                 await self._store.commit(WriteSet(caller.org, removed_hooks=[entry.name]))
@@ -204,22 +215,22 @@ class HookRegistry:
         self, caller: Caller, request: pb.PauseHookRequest
     ) -> pb.PauseHookResponse:
         """Serve ``HookService.PauseHook``."""
-        entry = await self._set_state(caller.org, request.name, pb.Hook.STATE_PAUSED)
+        entry = await self._set_state(caller, request.name, pb.Hook.STATE_PAUSED)
         return pb.PauseHookResponse(hook=view(entry))
 
     async def resume_hook(
         self, caller: Caller, request: pb.ResumeHookRequest
     ) -> pb.ResumeHookResponse:
         """Serve ``HookService.ResumeHook``."""
-        entry = await self._set_state(caller.org, request.name, pb.Hook.STATE_ACTIVE)
+        entry = await self._set_state(caller, request.name, pb.Hook.STATE_ACTIVE)
         entry.circuit.succeeded()
         return pb.ResumeHookResponse(hook=view(entry))
 
     # -------------------------------------------------------------- inside
 
-    async def _set_state(self, org: str, name: str, state: pb.Hook.State) -> HookEntry:
+    async def _set_state(self, caller: Caller, name: str, state: pb.Hook.State) -> HookEntry:
         async with self._writing:
-            entry = self._known(org, name)
+            entry = self._granted(caller, name)
             if entry.hook.state != state:
                 hook = self._changed(entry.hook)
                 hook.state = state
@@ -236,17 +247,18 @@ class HookRegistry:
     async def _update(
         self, entry: HookEntry, spec: pb.HookSpec, etag: str, worker_id: str | None = None
     ) -> None:
-        """Give a hook another spec; for a worker (not for a call) only what is its own."""
+        """Give a hook another complete spec; for a worker (not for a call) only what is its
+        own.
+        """
         _check_etag(entry, etag)
-        full = specs.complete(spec, entry.hook.spec.lifetime)
-        if entry.persistent and full.lifetime != pb.LIFETIME_PERSISTENT:
+        if entry.persistent and spec.lifetime != pb.LIFETIME_PERSISTENT:
             raise invalid("spec.lifetime", "a stored hook stays PERSISTENT; delete it instead")
-        if full == entry.hook.spec:
+        if spec == entry.hook.spec:
             return
         if worker_id is not None and not etag:
-            check_rivals(entry.group, worker_id, specs.differing(full, entry.hook.spec))
+            check_rivals(entry.group, worker_id, specs.differing(spec, entry.hook.spec))
         hook = self._changed(entry.hook)
-        hook.spec.CopyFrom(full)
+        hook.spec.CopyFrom(spec)
         await self._replace(entry, hook)
 
     async def _replace(self, entry: HookEntry, hook: pb.Hook) -> None:
@@ -325,6 +337,12 @@ class HookRegistry:
         entry = self.find(org, name)
         if entry is None:
             raise hook_not_found(name)
+        return entry
+
+    def _granted(self, caller: Caller, name: str) -> HookEntry:
+        """A hook that the caller's grant covers."""
+        entry = self._known(caller.org, name)
+        grants.check_hook(caller.grant, entry.hook.spec)
         return entry
 
     def _check_quota(self, org: str) -> None:

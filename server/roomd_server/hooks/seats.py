@@ -7,7 +7,7 @@ from enum import Enum
 
 from roomd import v1 as pb
 from roomd_server.core.errors import AlreadyExists
-from roomd_server.core.ports import Clock
+from roomd_server.core.ports import Clock, Grant
 from roomd_server.hooks.invocation import Invocation
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.outbox import Outbox
@@ -76,6 +76,7 @@ class Seat:
     __slots__ = (
         "attachments",
         "connect_time",
+        "grant",
         "held",
         "max_bytes",
         "observe_bytes",
@@ -101,9 +102,12 @@ class Seat:
         clock: Clock,
         options: HookOptions,
         overflow: Callable[[], None],
+        grant: Grant | None = None,
     ) -> None:
         self.org = org
         self.session_id = session_id
+        self.grant = grant
+        """What its worker may register and answer; None: everything."""
         self.worker_id = ""
         self.sdk = ""
         self.connect_time = clock.now()

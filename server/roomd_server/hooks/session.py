@@ -23,8 +23,9 @@ from roomd_server.core.errors import (
     Unavailable,
     invalid,
 )
-from roomd_server.core.ports import Cancellable, Clock
+from roomd_server.core.ports import Caller, Cancellable, Clock, Grant
 from roomd_server.core.times import duration, seconds_of
+from roomd_server.hooks import grants
 from roomd_server.hooks.attaching import Attaching
 from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.options import HookOptions
@@ -58,10 +59,13 @@ class WorkerSession:
     stream is gone. ``error`` is what the stream ends with, if anything.
     """
 
-    def __init__(self, org: str, session_id: str, parts: SessionParts) -> None:
+    def __init__(self, caller: Caller, session_id: str, parts: SessionParts) -> None:
         self._ = parts
         self.error: RoomdError | None = None
-        self.seat = Seat(org, session_id, parts.clock, parts.options, self._overflowed)
+        self.seat = Seat(
+            caller.org, session_id, parts.clock, parts.options, self._overflowed, caller.grant
+        )
+        self._bounds = grants.bounded(caller.grant)
         self.seat.on_idle = self._idle
         self._greeted = False
         self._closed = False
@@ -210,14 +214,23 @@ class WorkerSession:
     def _take_results(self, batch: pb.ResultBatch) -> None:
         settle, seat = self._.dispatcher.settle, self.seat
         for result in batch.results:
+            if self._bounds is not None:
+                self._bound(self._bounds, result)
             refused = settle(seat, result)
             if refused:
                 self._settled(result.invocation_id, refused)
 
+    def _bound(self, grant: Grant, result: pb.Result) -> None:
+        """Make a failure of an answer that says more than the worker may."""
+        excess = grants.excess(grant, result)
+        if excess is not None:
+            result.failure.status.CopyFrom(excess.to_status())
+            self._settled(result.invocation_id, pb.Settled.DISPOSITION_INVALID, excess)
+
     def _take_chunk(self, chunk: pb.ResultChunk) -> None:
         refused, why = self._.dispatcher.chunk(self.seat, chunk)
         if refused:
-            self._settled(chunk.invocation_id, refused, why)
+            self._settled(chunk.invocation_id, refused, invalid("chunk", why) if why else None)
 
     def _take_extend(self, extend: pb.Extend) -> None:
         self._require(extend)
@@ -244,13 +257,13 @@ class WorkerSession:
     def _take_pong(self, pong: pb.Pong) -> None:
         """Being heard is all that it is for."""
 
-    def _settled(self, invocation_id: str, disposition: int, why: str = "") -> None:
+    def _settled(self, invocation_id: str, disposition: int, why: RoomdError | None = None) -> None:
         settled = pb.Settled(
             invocation_id=invocation_id[:MAX_ECHO_CHARS],
             disposition=disposition,  # type: ignore[arg-type]
         )
-        if why:
-            settled.status.CopyFrom(invalid("chunk", why).to_status())
+        if why is not None:
+            settled.status.CopyFrom(why.to_status())
         self.send(settled=settled)
 
     def _require(self, message: Message) -> None:

@@ -36,7 +36,7 @@ class HookStreams:
         Raises:
             RoomdError: what the stream ends with, when it cannot go on.
         """
-        session = self._open(caller.org)
+        session = self._open(caller)
         reader = asyncio.create_task(session.read(requests))
         try:
             while (frame := await session.seat.outbox.next()) is not None:
@@ -97,20 +97,20 @@ class HookStreams:
             connect_time=timestamp(seat.connect_time),
         )
 
-    def _open(self, org: str) -> WorkerSession:
+    def _open(self, caller: Caller) -> WorkerSession:
         if self._draining:
             raise Unavailable(
                 pb.ERROR_REASON_NODE_DRAINING,
                 "this server is going away; dial again",
                 retry_after=1,
             )
-        mine = self._sessions.setdefault(org, {})
+        mine = self._sessions.setdefault(caller.org, {})
         most = self._parts.options.max_sessions
         if len(mine) >= most:
             raise ResourceExhausted(
                 pb.ERROR_REASON_QUOTA, f"an organization has at most {most} worker sessions"
             )
-        session = WorkerSession(org, self._ids.new(), self._parts)
+        session = WorkerSession(caller, self._ids.new(), self._parts)
         mine[session.seat.session_id] = session
         return session
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from roomd import v1 as pb
 from roomd_server.core.errors import Unauthenticated
+from roomd_server.core.ports import Grant
 
 DEV_KEY_PREFIX = "rd_dev_"
 DEFAULT_ORG = "default"
@@ -29,6 +30,8 @@ class Principal:
     """Names the credential in logs; never the secret."""
     scopes: frozenset[str] | None
     """What it may do; None: everything."""
+    grant: Grant | None = None
+    """What its workers may register and answer; None: everything."""
 
     def may(self, scope: str) -> bool:
         """Whether the credential carries the scope."""
@@ -79,13 +82,8 @@ class DevKey:
         Raises:
             Unauthenticated: no key, or another one.
         """
-        if authorization is None:
-            raise _refused("send the key as metadata: authorization: Bearer <key>")
-        scheme, _, shown = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            raise _refused("the authorization metadata must read: Bearer <key>")
-        if not hmac.compare_digest(shown.encode(), self._expected):
-            raise _refused("this key is not valid here")
+        if not hmac.compare_digest(bearer(authorization).encode(), self._expected):
+            raise refused("this key is not valid here")
         return self._principal
 
 
@@ -102,5 +100,20 @@ class OpenLoopback:
         return self._principal
 
 
-def _refused(message: str) -> Unauthenticated:
+def bearer(authorization: str | None) -> str:
+    """The key in ``Bearer <key>``.
+
+    Raises:
+        Unauthenticated: CREDENTIAL_INVALID: there is none.
+    """
+    if authorization is None:
+        raise refused("send the key as metadata: authorization: Bearer <key>")
+    scheme, _, shown = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise refused("the authorization metadata must read: Bearer <key>")
+    return shown
+
+
+def refused(message: str) -> Unauthenticated:
+    """Build the error for a caller who is not known."""
     return Unauthenticated(pb.ERROR_REASON_CREDENTIAL_INVALID, message)

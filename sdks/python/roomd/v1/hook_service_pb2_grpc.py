@@ -32,6 +32,11 @@ class HookServiceStub:
     the consumer group: each invocation goes to exactly one attached worker, the least
     loaded one; when that worker dies the next one gets it at once, with the same
     invocation id and a new lease.
+
+    The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+    workers and calls may register, serve and change, and whether their answers may block or
+    modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+    (Settled INVALID) and counts as a failure of the hook.
     """
 
     def __init__(self, channel):
@@ -104,6 +109,11 @@ class HookServiceServicer:
     the consumer group: each invocation goes to exactly one attached worker, the least
     loaded one; when that worker dies the next one gets it at once, with the same
     invocation id and a new lease.
+
+    The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+    workers and calls may register, serve and change, and whether their answers may block or
+    modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+    (Settled INVALID) and counts as a failure of the hook.
     """
 
     def CreateHook(self, request, context):
@@ -259,6 +269,11 @@ class HookService:
     the consumer group: each invocation goes to exactly one attached worker, the least
     loaded one; when that worker dies the next one gets it at once, with the same
     invocation id and a new lease.
+
+    The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+    workers and calls may register, serve and change, and whether their answers may block or
+    modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+    (Settled INVALID) and counts as a failure of the hook.
     """
 
     @staticmethod

@@ -19,6 +19,11 @@ class HookServiceStub:
     the consumer group: each invocation goes to exactly one attached worker, the least
     loaded one; when that worker dies the next one gets it at once, with the same
     invocation id and a new lease.
+
+    The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+    workers and calls may register, serve and change, and whether their answers may block or
+    modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+    (Settled INVALID) and counts as a failure of the hook.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -57,6 +62,11 @@ class HookServiceServicer(metaclass=_abc_1.ABCMeta):
     the consumer group: each invocation goes to exactly one attached worker, the least
     loaded one; when that worker dies the next one gets it at once, with the same
     invocation id and a new lease.
+
+    The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+    workers and calls may register, serve and change, and whether their answers may block or
+    modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+    (Settled INVALID) and counts as a failure of the hook.
     """
 
     @_abc_1.abstractmethod

@@ -35,4 +35,5 @@ def identify(
         principal.key_id,
         request_id,
         invocation_id(invocation) if invocation else "",
+        principal.grant,
     )
