@@ -74,6 +74,7 @@ class Settings(BaseModel):
             process_timeout_seconds=self.process_timeout_seconds,
             max_chain_depth=self.max_chain_depth,
             max_live_rooms=self.max_live_rooms,
+            max_in_flight=self.max_in_flight,
             inbound_rate_limit=_per_second(self.inbound_per_second),
             organization_inbound_rate_limit=_per_second(self.organization_inbound_per_second),
         )

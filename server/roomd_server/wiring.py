@@ -133,7 +133,7 @@ class Server:
                 chain_budget_seconds=settings.hook_budget_seconds,
                 node_id=node_id,
                 server_version=__version__,
-                in_flight=lambda: self._engine.pipeline.in_flight,
+                in_flight=lambda: self._engine.pipeline.load.in_flight,
             ),
             check=check,
         )

@@ -218,6 +218,7 @@ class Engine:
         """What is in memory now, and what was counted since the start."""
         return {
             "refused_events": float(self.pipeline.refused_count),
+            "shed_events": float(self.pipeline.load.shed_count),
             "live_rooms": float(self.directory.live_count),
             "lane_backlog": float(self.lanes.backlog),
         }

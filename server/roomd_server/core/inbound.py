@@ -110,17 +110,15 @@ class Inbound:
         event = self._event(channel, request, converted, connection_id)
         if event.parent_event_id:
             event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
-        admission = await self._.pipeline.enter(
-            actor,
-            Proposal(
-                event,
-                cascade,
-                fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
-                join=channel,
-                placed=placed,
-                deadline=began + timeout if took > QUICK_SECONDS else None,
-            ),
+        proposal = Proposal(
+            event,
+            cascade,
+            fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
+            join=channel,
+            placed=placed,
+            deadline=began + timeout if took > QUICK_SECONDS else None,
         )
+        admission = await self._.pipeline.enter(actor, proposal, sheds=not caller.invocation_id)
         self._remember(caller.org, channel.channel_id, message.sender_id, actor.room_id)
         await self._settle(request.wait, admission, cascade)
         return pb.ProcessInboundResponse(
@@ -160,7 +158,7 @@ class Inbound:
         if event.chain_depth >= self._.options.max_chain_depth:
             proposal.blocked_by = CHAIN_DEPTH_LIMIT
             note_depth(self._.bus, actor, proposal)
-        admission = await self._.pipeline.enter(actor, proposal)
+        admission = await self._.pipeline.enter(actor, proposal, sheds=not caller.invocation_id)
         if request.wait == pb.WAIT_DELIVERED:
             await self._settle(request.wait, admission, cascade)
         if admission.outcome == pb.OUTCOME_ACCEPTED and not cascade.deliveries:

@@ -33,6 +33,10 @@ class EngineOptions:
     """Deliveries of one lane in memory; the rest waits in the store."""
     max_live_rooms: int = 10_000
     """Rooms in memory; idle ones beyond it are let go."""
+    max_in_flight: int = 2000
+    """Messages between entering and being durable, of all rooms together."""
+    room_share: float = 0.125
+    """Part of what is free of ``max_in_flight`` that one room may keep waiting."""
     max_room_bindings: int = 1000
     """Channels of one room."""
     inbound_rate_limit: pb.RateLimit | None = None

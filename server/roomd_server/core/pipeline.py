@@ -25,6 +25,7 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing, Target
 from roomd_server.core.lane import Lanes
 from roomd_server.core.lifecycle import RESUME, resume_on_activity
+from roomd_server.core.load import Load
 from roomd_server.core.log import shown
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Arrival, Notifier
@@ -73,25 +74,34 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._ = parts
         self._planner = DeliveryPlanner(parts.channels)
-        self.in_flight = 0
-        """Messages between entering and being durable."""
+        self.load = Load(parts.options)
         self.refused_count = 0
         """Messages refused since the start."""
 
-    async def enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
+    async def enter(
+        self, actor: RoomActor, proposal: Proposal, *, sheds: bool = False
+    ) -> Admission:
         """Take the room's lock and admit the proposal; on return it is durable.
 
+        Args:
+            actor: The room.
+            proposal: What wants to enter.
+            sheds: Refuse it when too much waits already, so that it can come again.
+
         Raises:
+            ResourceExhausted: OVERLOADED.
             Unavailable: PROCESS_TIMEOUT, HOOK_BUDGET_EXHAUSTED or a store error; nothing
                 was written.
             NotFound: the room was deleted meanwhile.
             AlreadyExists: KEY_REUSED.
         """
-        self.in_flight += 1
+        if sheds:
+            self.load.check(actor)
+        self.load.in_flight += 1
         try:
             return await self._enter(actor, proposal)
         finally:
-            self.in_flight -= 1
+            self.load.in_flight -= 1
 
     async def _enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
         if proposal.deadline is not None or not self._waits_for_hooks_at_most(actor, proposal):

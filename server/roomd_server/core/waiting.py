@@ -37,6 +37,11 @@ class FifoLock:
         """Whether nobody holds it: then nobody waits for it either."""
         return not self._held
 
+    @property
+    def waiting(self) -> int:
+        """How many are in line, who gave up meanwhile included."""
+        return len(self._line)
+
     def take(self) -> None:
         """Take it while it is ``free``; ``release`` must follow."""
         assert not self._held
