@@ -54,6 +54,40 @@ def test_places_taken_at_once_never_exceed_the_rate(limit: pb.RateLimit, gaps: l
     check_no_window_is_exceeded(limit, sent)
 
 
+@given(LIMITS, ARRIVALS, st.lists(st.booleans(), max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_places_that_are_given_back_let_nobody_exceed_the_rate(
+    limit: pb.RateLimit, gaps: list[float], used: list[bool]
+) -> None:
+    """Each is given back when its turn comes, whoever stands in line behind it by then."""
+    buckets, now, sent = TokenBuckets(limit, 0.0), 0.0, []
+    unused: list[tuple[float, int]] = []
+    for gap, uses in zip(gaps, used, strict=False):
+        now += gap
+        for _, number in [one for one in unused if one[0] <= now]:
+            buckets.give_back(number)
+        unused = [one for one in unused if one[0] > now]
+        turn = now + buckets.take(now)
+        if uses:
+            sent.append(turn)
+        else:
+            unused.append((turn, buckets.taken))
+    check_no_window_is_exceeded(limit, sent)
+
+
+@given(LIMITS, ARRIVALS)
+@settings(max_examples=200, deadline=None)
+def test_a_place_that_is_given_back_at_once_is_as_if_it_was_never_taken(
+    limit: pb.RateLimit, gaps: list[float]
+) -> None:
+    buckets, alone, now = TokenBuckets(limit, 0.0), TokenBuckets(limit, 0.0), 0.0
+    for gap in gaps:
+        now += gap
+        buckets.take(now)
+        buckets.give_back(buckets.taken)
+        assert buckets.take(now) == pytest.approx(alone.take(now), abs=SLACK)
+
+
 @given(LIMITS, ARRIVALS)
 @settings(max_examples=200, deadline=None)
 def test_nobody_starves(limit: pb.RateLimit, gaps: list[float]) -> None:

@@ -130,11 +130,6 @@ async def test_s4_step13_the_limit_is_before_the_send(room: Room) -> None:
     assert phone.texts == ["a"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="Lanes take the place in the limit first; Transports.attempt transcodes after it",
-)
 async def test_s4_step13_transcoding_is_before_the_limit(room: Room) -> None:
     """Transcode → limit: what cannot be shown takes nobody's place."""
     phone = await room.phone(**HOURLY)

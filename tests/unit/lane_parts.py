@@ -15,7 +15,7 @@ from core_services import ME, HandClock, eventually
 from roomd import v1 as pb
 from roomd_server.core.attempts import Attempt, Told
 from roomd_server.core.cascade import Cascade
-from roomd_server.core.lane import Job, Lane, LaneParts, Lanes
+from roomd_server.core.lane import Job, Lane, LaneParts, Lanes, Ready
 from roomd_server.core.outcomes import Outcomes
 from roomd_server.core.ports import Cancellable, DeliveryQuery
 from roomd_server.core.room import Draft, RoomActor
@@ -49,8 +49,11 @@ class ToldSender:
     """Answer no sooner than it is set."""
     services: Any = None
 
-    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
-        self.sent.append((lane.actor.room_id, event.content.text.body))
+    async def prepare(self, lane: Lane, binding: pb.Binding, event: pb.RoomEvent) -> Ready:
+        return Ready(event, pb.Channel(), binding)
+
+    async def attempt(self, lane: Lane, job: Job, ready: Ready) -> Attempt:
+        self.sent.append((lane.actor.room_id, ready.event.content.text.body))
         self.at.append(self.services.clock.monotonic())
         if self.gate is not None:
             await self.gate.wait()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from core_services import ME
 from google.protobuf.duration_pb2 import Duration
 from lane_parts import LaneRig, lane_rig, states
 
@@ -14,7 +15,7 @@ from roomd import v1 as pb
 from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.errors import Unavailable
-from roomd_server.core.room import Draft
+from roomd_server.core.room import Draft, RoomActor
 
 DOWN = Attempt(failed("timeout", "down", retryable=True), Told.FAILS)
 REFUSED = Attempt(failed("unknown_recipient", "no such number"), Told.WORKS)
@@ -77,6 +78,51 @@ async def test_who_waits_for_a_place_goes_when_it_comes(rig: LaneRig) -> None:
         await rig.say(actor, str(number))
     await rig.pass_time(4, step=0.5)
     assert [moment - start for moment in rig.sender.at] == [0, 1, 2]
+
+
+async def test_what_waits_for_its_worker_takes_no_place(rig: LaneRig) -> None:
+    """It is tried again and again; the first that is served has the one place of the hour."""
+    rig.sender.answers.extend([UNSERVED] * 3)
+    actor = await rig.room(rate_limit=pb.RateLimit(max_per_hour=1))
+    await rig.say(actor, "patient")
+    await rig.pass_time(20)
+    assert states(await rig.rows(actor)) == ["SENT"]
+
+
+async def waiting(rig: LaneRig) -> tuple[RoomActor, pb.Delivery]:
+    """A message that waits for its place in the limit, behind one that went."""
+    actor = await rig.room(rate_limit=pb.RateLimit(max_per_second=1))
+    await rig.say(actor, "first")
+    row = await rig.say(actor, "second")
+    await rig.settle(attempts=1)
+    return actor, row
+
+
+async def withdraw(rig: LaneRig, actor: RoomActor, row: pb.Delivery) -> None:
+    event = await rig.services.store.get_event(ME.org, actor.room_id, row.event_id)
+    event.delete_time.CopyFrom(row.create_time)
+    draft = Draft(actor, rig.services.clock)
+    draft.change_event(event, ["delete_time"])
+    await draft.commit()
+
+
+async def test_what_is_withdrawn_while_it_waits_leaves_its_place(rig: LaneRig) -> None:
+    actor, row = await waiting(rig)
+    await withdraw(rig, actor, row)
+    await rig.pass_time(1)
+    assert (await rig.row(row)).result.error_code == "event_deleted"
+    await rig.say(actor, "third")
+    await rig.settle(attempts=2)
+    assert [body for _, body in rig.sender.sent] == ["first", "third"]
+
+
+async def test_what_is_detached_while_it_waits_says_so(rig: LaneRig) -> None:
+    actor, row = await waiting(rig)
+    draft = Draft(actor, rig.services.clock)
+    draft.remove_binding(actor.bindings["sms"], "channel_detached")
+    await draft.commit()
+    await rig.pass_time(1)
+    assert (await rig.row(row)).result.error_code == "not_attached"
 
 
 # ------------------------------------------------------------------ breakers

@@ -27,7 +27,7 @@ from roomd_server.core.attempts import (
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
-from roomd_server.core.lane import Job, Lane
+from roomd_server.core.lane import Job, Lane, Ready
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.permissions import can_write, effective_visibility
 from roomd_server.core.pipeline import Pipeline
@@ -105,13 +105,18 @@ class Answers:
     def __init__(self, parts: AnswerParts) -> None:
         self._ = parts
 
-    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
-        """Ask once. Generating is at least once: after a crash it is asked again."""
-        actor = lane.actor
-        binding = actor.bindings[lane.channel_id]
-        channel = self._.channels.find(actor.org, lane.channel_id)
+    async def prepare(
+        self, lane: Lane, binding: pb.Binding, event: pb.RoomEvent
+    ) -> Ready | Attempt:
+        """An intelligence channel is shown the event as it is."""
+        channel = self._.channels.find(lane.actor.org, lane.channel_id)
         if channel is None:
             return Attempt(failed("channel_removed", "the channel was unregistered"))
+        return Ready(event, channel, binding)
+
+    async def attempt(self, lane: Lane, job: Job, ready: Ready) -> Attempt:
+        """Ask once. Generating is at least once: after a crash it is asked again."""
+        actor, event, channel, binding = lane.actor, ready.event, ready.channel, ready.binding
         context = partial(actor.context, viewer=binding)
         ask = Ask(actor.org, channel, binding, event, job.delivery.delivery_id, "", 1, 1, context)
         stream = self._stream(actor, channel, binding, event, job.cascade)

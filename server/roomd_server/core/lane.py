@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -25,13 +25,9 @@ from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.notify import Notifier
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
+from roomd_server.core.pacing import UNLIMITED, Pacing, Place
 from roomd_server.core.ports import Caller, Clock, Hooks, Store, StoreConflict, WriteSet
-from roomd_server.core.resilience import (
-    CircuitBreaker,
-    TokenBuckets,
-    retry_delay,
-    take_together,
-)
+from roomd_server.core.resilience import CircuitBreaker, retry_delay
 from roomd_server.core.room import RoomActor
 from roomd_server.core.rooms import check_deadlock, locked
 from roomd_server.core.times import seconds_of, timestamp
@@ -65,10 +61,26 @@ class Outcome(NamedTuple):
     attempts: int
 
 
+class Ready(NamedTuple):
+    """What there is to send, before it has a place in the rate limits."""
+
+    event: pb.RoomEvent
+    channel: pb.Channel
+    binding: pb.Binding
+    recipient: str = ""
+    parts: Sequence[pb.RoomEvent] = ()
+    """The event as a transport shows it, in one message after the other."""
+
+
 class Sender(Protocol):
     """Makes one attempt of a delivery: a transport or an intelligence channel."""
 
-    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
+    async def prepare(
+        self, lane: Lane, binding: pb.Binding, event: pb.RoomEvent
+    ) -> Ready | Attempt:
+        """Make the event fit for the target; an attempt, when nothing of it can be sent."""
+
+    async def attempt(self, lane: Lane, job: Job, ready: Ready) -> Attempt:
         """Deliver once; trouble is a FAILED result, never an exception."""
 
 
@@ -80,6 +92,7 @@ class Lane:
         "channel_id",
         "jobs",
         "overflowed",
+        "place",
         "progress",
         "task",
         "wake",
@@ -92,6 +105,8 @@ class Lane:
         self.overflowed = False
         self.progress: list[str] = []
         """Provider ids of the parts already sent of the delivery being retried."""
+        self.place: Place = UNLIMITED
+        """What the attempt that is made took of the rate limits."""
         self.task: asyncio.Task[None] | None = None
         self.wake: asyncio.Event = asyncio.Event()
 
@@ -119,6 +134,7 @@ class Lanes:
         self._ = parts
         self._lanes: dict[tuple[str, str, str], Lane] = {}
         self._senders: dict[int, Sender] = {}
+        self._pacing = Pacing(parts.channels, parts.clock)
 
     def serve(self, category: pb.ChannelCategory, sender: Sender) -> None:
         """Say who delivers to channels of a category."""
@@ -376,56 +392,76 @@ class Lanes:
 
     async def _attempt(self, lane: Lane, job: Job) -> Attempt:
         try:
-            await self._follow(lane)
             ready = await self._ready(lane, job)
         except errors.Unavailable as error:
             return Attempt(failed("store_down", error.message, retryable=True), counts=False)
         return ready if isinstance(ready, Attempt) else await self._send(lane, job, ready)
 
-    async def _ready(self, lane: Lane, job: Job) -> pb.RoomEvent | Attempt:
-        """Wait for its turn; what is to be sent then, or why nothing is.
+    async def _ready(self, lane: Lane, job: Job) -> Ready | Attempt:
+        """Prepare it and wait for its turn; what is to be sent then, or why nothing is.
 
         Raises:
             Unavailable: the store does not answer.
         """
+        await self._follow(lane)
         actor = lane.actor
-        binding = actor.bindings.get(lane.channel_id)
-        if binding is None:
-            return Attempt(failed("not_attached", "the channel was detached before it was sent"))
         breaker = self._.channels.breaker(actor.org, lane.channel_id)
         if breaker.retry_seconds(self._.clock.monotonic()):
-            return _circuit_open()  # before it takes a place in the rate limits
+            return _circuit_open()  # before anything is made for it, and a place is taken
+        edits = actor.edits
+        ready = await self._prepared(lane, job)
+        if isinstance(ready, Attempt):
+            return ready
         left = job.expires - self._.clock.monotonic()
-        wait = self._rate_delay(lane, binding, left)
-        if wait > left:
+        lane.place = place = self._pacing.take(actor, ready.binding, left)
+        if place.wait_seconds > left:
             return Attempt(failed("rate_limited", "no place in the rate limit before the deadline"))
-        if wait > 0:
-            await self._.clock.sleep(wait)
+        if place.wait_seconds > 0:
+            await self._.clock.sleep(place.wait_seconds)
+        still_bound = actor.bindings.get(lane.channel_id) is ready.binding
+        if still_bound and edits == actor.edits and not actor.broken:
+            return ready
+        # Meanwhile it may have been edited or withdrawn, or the channel detached.
+        await self._follow(lane)
+        again = await self._prepared(lane, job)
+        if isinstance(again, Attempt):
+            place.give_back()
+        return again
+
+    async def _prepared(self, lane: Lane, job: Job) -> Ready | Attempt:
+        """Read the event as it is now and make it fit for the target.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        binding = lane.actor.bindings.get(lane.channel_id)
+        if binding is None:
+            return Attempt(failed("not_attached", "the channel was detached before it was sent"))
         event = await self._event(lane, job)
         if event is None or event.HasField("delete_time") or lost_its_words(event):
             return Attempt(failed("event_deleted", "the event was withdrawn before it was sent"))
-        return event
+        return await self._senders[binding.category].prepare(lane, binding, event)
 
-    async def _send(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
+    async def _send(self, lane: Lane, job: Job, ready: Ready) -> Attempt:
         """Make the attempt when the breaker allows it, and tell the breaker of it."""
-        binding = lane.actor.bindings[lane.channel_id]
-        sender = self._senders[binding.category]
+        sender = self._senders[ready.binding.category]
         breaker = self._.channels.breaker(lane.actor.org, lane.channel_id)
         probes = breaker.is_open
         if not breaker.allow(self._.clock.monotonic()):
+            lane.place.give_back()
             return _circuit_open()
         told = Told.NOTHING
         try:
-            attempt = await sender.attempt(lane, job, event)
+            attempt = await sender.attempt(lane, job, ready)
             told = attempt.told
         finally:
             self._tell(lane, breaker, told, probes=probes)
         # A probe is the breaker's try: an outage must not use up the retries of those who
         # happen to make them.
-        unreached = attempt.result.error_code in UNREACHED_RETRY_SECONDS or (
-            probes and told is Told.FAILS
-        )
-        return attempt._replace(counts=not unreached)
+        unreached = attempt.result.error_code in UNREACHED_RETRY_SECONDS
+        if unreached:
+            lane.place.give_back()  # nothing was sent
+        return attempt._replace(counts=not (unreached or (probes and told is Told.FAILS)))
 
     def _tell(self, lane: Lane, breaker: CircuitBreaker, told: Told, *, probes: bool) -> None:
         """Let the channel's breaker know what an attempt says about the channel."""
@@ -443,24 +479,6 @@ class Lanes:
         elif breaker.success():
             self._.bus.emit(org, "circuit_breaker_closed", channel_id=channel_id)
             self.wake(org, channel_id)
-
-    def _rate_delay(self, lane: Lane, binding: pb.Binding, patience_seconds: float) -> float:
-        """Seconds until both limits, the binding's and the channel's, let it go; with less
-        patience it takes a place in neither.
-        """
-        now = self._.clock.monotonic()
-        limits = []
-        channel_limit = self._.channels.outbound_limit(lane.actor.org, lane.channel_id)
-        if channel_limit is not None:
-            limits.append(channel_limit)
-        if binding.HasField("rate_limit"):
-            limit = binding.rate_limit.SerializeToString()
-            known = lane.actor.buckets.get(lane.channel_id)
-            if known is None or known[0] != limit:
-                known = (limit, TokenBuckets(binding.rate_limit, now))
-                lane.actor.buckets[lane.channel_id] = known
-            limits.append(known[1])
-        return take_together(limits, now, patience_seconds)
 
 
 def _expired(delivery: pb.Delivery) -> pb.DeliveryResult:

@@ -37,6 +37,9 @@ class _Bucket:
     def take(self) -> None:
         self._tokens -= 1
 
+    def give_back(self) -> None:
+        self._tokens = min(self._capacity, self._tokens + 1)
+
 
 class TokenBuckets:
     """All windows of a rate limit together.
@@ -46,9 +49,11 @@ class TokenBuckets:
         now: Monotonic seconds.
     """
 
-    __slots__ = ("_buckets",)
+    __slots__ = ("_buckets", "taken")
 
     def __init__(self, limit: pb.RateLimit, now: float) -> None:
+        self.taken = 0
+        """Places taken so far: the number of the last one."""
         windows = (("max_per_second", 1), ("max_per_minute", 60), ("max_per_hour", 3600))
         self._buckets = [
             _Bucket(getattr(limit, name) / seconds, getattr(limit, name), now)
@@ -68,9 +73,18 @@ class TokenBuckets:
         """
         wait = self.delay(now)
         if wait <= patience_seconds:
+            self.taken += 1
             for bucket in self._buckets:
                 bucket.take()
         return wait
+
+    def give_back(self, number: int) -> None:
+        """A place was not used. Only the last one taken comes free: those behind it go when
+        they were told to, and one more beside them would be too many.
+        """
+        if number == self.taken:
+            for bucket in self._buckets:
+                bucket.give_back()
 
 
 def take_together(

@@ -13,7 +13,7 @@ from roomd_server.core.capabilities import recipient_key_of
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.errors import RoomdError
-from roomd_server.core.lane import Job, Lane
+from roomd_server.core.lane import Job, Lane, Ready
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Clock, Driver, Extensions
 from roomd_server.core.room import RoomActor
@@ -53,10 +53,11 @@ class Transports:
         self._options = options
         self._responses = responses
 
-    async def attempt(self, lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
-        """Send every part that was not sent by an earlier attempt."""
+    async def prepare(
+        self, lane: Lane, binding: pb.Binding, event: pb.RoomEvent
+    ) -> Ready | Attempt:
+        """Find the recipient and make the content fit, in as many parts as it takes."""
         actor = lane.actor
-        binding = actor.bindings[lane.channel_id]
         channel = self._channels.find(actor.org, lane.channel_id)
         if channel is None:
             return Attempt(failed("channel_removed", "the channel was unregistered"))
@@ -73,16 +74,22 @@ class Transports:
             return Attempt(
                 failed("transcoding_failed", "the channel can show nothing of this content")
             )
+        shown = [_as_shown(event, part, capabilities) for part in parts]
+        return Ready(event, channel, binding, recipient, shown)
+
+    async def attempt(self, lane: Lane, job: Job, ready: Ready) -> Attempt:
+        """Send every part that was not sent by an earlier attempt."""
+        actor, channel, parts = lane.actor, ready.channel, ready.parts
         result = pb.DeliveryResult()
         driver = self._channels.driver(channel)
         for number in range(len(lane.progress) + 1, len(parts) + 1):
             ask = Ask(
                 actor.org,
                 channel,
-                binding,
-                _as_shown(event, parts[number - 1], capabilities),
+                ready.binding,
+                parts[number - 1],
                 job.delivery.delivery_id,
-                recipient,
+                ready.recipient,
                 number,
                 len(parts),
                 actor.context,
@@ -90,7 +97,7 @@ class Transports:
             outcome = await self._send(driver, ask, job.expires)
             result = outcome.result
             if outcome.HasField("response"):
-                await self._take(actor, ask, outcome.response, event, job.cascade)
+                await self._take(actor, ask, outcome.response, ready.event, job.cascade)
             if result.state == pb.DELIVERY_STATE_FAILED:
                 break
             lane.progress.append(result.provider_message_id)
