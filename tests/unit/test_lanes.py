@@ -15,6 +15,7 @@ from roomd import v1 as pb
 from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.errors import Unavailable
+from roomd_server.core.lane import Job, Lane
 from roomd_server.core.room import Draft, RoomActor
 
 DOWN = Attempt(failed("timeout", "down", retryable=True), Told.FAILS)
@@ -166,6 +167,71 @@ async def test_nothing_is_lost_in_an_outage_of_a_minute(rig: LaneRig) -> None:
     assert len(rig.sender.sent) == tried + 60
     kinds = [event.type for event in rig.services.tail.events]
     assert kinds.count("circuit_breaker_opened") == kinds.count("circuit_breaker_closed") == 1
+
+
+async def test_nothing_is_lost_when_an_outage_meets_a_single_room(rig: LaneRig) -> None:
+    """One room, one message: its retries are over before five failures open the breaker."""
+    await outage(rig)
+    actor = await rig.room()
+    await rig.say(actor, "first")
+    await rig.pass_time(30)
+    await rig.say(actor, "second")
+    await rig.pass_time(30)
+    assert states(await rig.rows(actor)) == ["PENDING"] * 2
+    rig.sender.answers.clear()
+    await rig.pass_time(70)
+    assert states(await rig.rows(actor)) == ["SENT"] * 2
+    assert [body for _, body in rig.sender.sent][-2:] == ["first", "second"]
+
+
+async def test_a_single_room_is_patient_after_a_restart_too(rig: LaneRig) -> None:
+    """The row counts attempts of a process whose breaker is forgotten."""
+    await outage(rig)
+    delivery = await rig.say(await rig.room(), "hello")
+    await rig.pass_time(20)
+    await rig.lanes.close()
+    assert (await rig.row(delivery)).attempts >= 4
+    rig.channels.channels.breaker("acme", "sms").success()
+    assert await rig.lanes.recover() == 1
+    await rig.pass_time(5)
+    assert states([await rig.row(delivery)]) == ["PENDING"]
+
+
+async def test_a_delivery_that_fails_alone_is_given_up(rig: LaneRig) -> None:
+    """The channel answers others meanwhile: it is not the channel."""
+    lonely, others = await rig.room("lonely"), await rig.room("others")
+    answer = rig.sender.attempt
+
+    async def poisoned(lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
+        if event.content.text.body == "poison":
+            rig.sender.answers.append(DOWN)
+        return await answer(lane, job, event)
+
+    rig.sender.attempt = poisoned  # type: ignore[method-assign]
+    delivery = await rig.say(lonely, "poison")
+    for number in range(4):
+        await rig.say(others, f"fine {number}")
+        await rig.pass_time(4, step=0.5)
+    assert states([await rig.row(delivery)]) == ["FAILED"]
+    assert states(await rig.rows(others)) == ["SENT"] * 4
+
+
+@pytest.mark.parametrize(
+    ("attempt", "binding"),
+    [
+        (DOWN, {"retry_policy": pb.RetryPolicy(max_retries=3)}),
+        (Attempt(failed("worker_lost", "died", retryable=True), Told.FAILS), {}),
+    ],
+    ids=["a number of retries was chosen", "workers die over it"],
+)
+async def test_who_is_not_patient_in_an_outage(
+    rig: LaneRig, attempt: Attempt, binding: dict[str, Any]
+) -> None:
+    rig.sender.answers.extend([attempt] * 4)
+    delivery = await rig.say(await rig.room(**binding), "hello")
+    await rig.pass_time(10)
+    assert states([await rig.row(delivery)]) == ["FAILED"]
+    assert len(rig.sender.sent) == 4
 
 
 async def test_an_outage_is_told_to_hooks_on_errors(rig: LaneRig) -> None:

@@ -17,6 +17,10 @@ UNREACHED_RETRY_SECONDS: Mapping[str, float] = {
 """Failures before the channel was reached → how soon it is looked at again, unless its lane is
 woken. Waited for until the deadline, counted neither as a retry nor against the breaker."""
 
+OWN_FAULTS = frozenset(("worker_lost",))
+"""Failures that are put down to the delivery, though they look like those of the channel:
+several workers died over it."""
+
 NEVER_ANSWERED = frozenset(
     (*UNREACHED_RETRY_SECONDS, "no_recipient", "transcoding_failed", "invalid_answer")
 )
@@ -59,3 +63,18 @@ def failed(code: str, message: str, *, retryable: bool = False) -> pb.DeliveryRe
         error_message=message,
         retryable=retryable,
     )
+
+
+def blames_the_channel(binding: pb.Binding, attempt: Attempt) -> bool:
+    """Whether a failure is one of an outage, in which a delivery need not be given up.
+
+    Retries are for a delivery that fails alone. While its channel answers nobody it waits, as
+    those do that the breaker keeps back, until its deadline: else the first few of an outage
+    would be lost. Whoever chose a number of retries gets that number, and a model that fails
+    does so visibly.
+    """
+    if binding.category == pb.CHANNEL_CATEGORY_INTELLIGENCE:
+        return False
+    if binding.retry_policy.HasField("max_retries"):
+        return False
+    return attempt.told is Told.FAILS and attempt.result.error_code not in OWN_FAULTS

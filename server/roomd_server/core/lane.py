@@ -16,7 +16,13 @@ from typing import NamedTuple, Protocol
 
 from roomd import v1 as pb
 from roomd_server.core import errors
-from roomd_server.core.attempts import UNREACHED_RETRY_SECONDS, Attempt, Told, failed
+from roomd_server.core.attempts import (
+    UNREACHED_RETRY_SECONDS,
+    Attempt,
+    Told,
+    blames_the_channel,
+    failed,
+)
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
@@ -27,7 +33,7 @@ from roomd_server.core.options import EngineOptions
 from roomd_server.core.outcomes import GIVEN_UP, Outcomes
 from roomd_server.core.pacing import UNLIMITED, Pacing, Place
 from roomd_server.core.ports import Caller, Clock, Hooks, Store, StoreConflict, WriteSet
-from roomd_server.core.resilience import CircuitBreaker, retry_delay
+from roomd_server.core.resilience import CircuitBreaker, patient, retry_delay
 from roomd_server.core.room import RoomActor
 from roomd_server.core.rooms import check_deadlock, locked
 from roomd_server.core.times import seconds_of, timestamp
@@ -328,6 +334,7 @@ class Lanes:
         delivery = job.delivery
         lane.progress = list(delivery.result.part_message_ids)
         counted = delivery.attempts
+        in_vain = 0
         settled = False
         try:
             while True:
@@ -336,7 +343,8 @@ class Lanes:
                 attempt = await self._attempt(lane, job)
                 result = attempt.result
                 counted += attempt.counts
-                delay = self._delay(lane, attempt, counted)
+                in_vain += attempt.told is Told.FAILS
+                delay = self._delay(lane, attempt, counted, in_vain)
                 if delay is None or lane.actor.deleted:
                     return Outcome(delivery, result, counted)
                 left = job.expires - self._.clock.monotonic()
@@ -356,18 +364,20 @@ class Lanes:
             if settled:
                 job.cascade.begin()
 
-    def _delay(self, lane: Lane, attempt: Attempt, counted: int) -> float | None:
+    def _delay(self, lane: Lane, attempt: Attempt, counted: int, in_vain: int) -> float | None:
         """Seconds until the next attempt; None: there is none."""
         result = attempt.result
         if result.state != pb.DELIVERY_STATE_FAILED or not result.retryable:
             return None
         if result.error_code in UNREACHED_RETRY_SECONDS:
             return UNREACHED_RETRY_SECONDS[result.error_code]
+        breaker = self._.channels.breaker(lane.actor.org, lane.channel_id)
         if not attempt.counts:
-            breaker = self._.channels.breaker(lane.actor.org, lane.channel_id)
             return breaker.retry_seconds(self._.clock.monotonic())
         binding = lane.actor.bindings.get(lane.channel_id)
         policy = binding.retry_policy if binding and binding.HasField("retry_policy") else None
+        if binding and blames_the_channel(binding, attempt) and breaker.failures >= in_vain:
+            policy = patient(policy)
         after = seconds_of(result.retry_after) if result.HasField("retry_after") else None
         return retry_delay(policy, counted - 1, after, self._.jitter)
 

@@ -119,6 +119,11 @@ class CircuitBreaker:
         self._probe_since: float | None = None
 
     @property
+    def failures(self) -> int:
+        """Failures in a row: since the last answer to anybody."""
+        return self._failures
+
+    @property
     def is_open(self) -> bool:
         """Whether calls are refused, but for a probe."""
         return self._open_since is not None
@@ -194,5 +199,15 @@ def retry_delay(
     return max(bound * jitter(), retry_after or 0.0)
 
 
+def patient(policy: pb.RetryPolicy | None) -> pb.RetryPolicy:
+    """The policy with retries until the deadline."""
+    made = pb.RetryPolicy()
+    if policy is not None:
+        made.CopyFrom(policy)
+    made.max_retries = _ENDLESS
+    return made
+
+
+_ENDLESS = 1_000_000
 _DEFAULT_POLICY = pb.RetryPolicy()
 _EPSILON = 1e-9
