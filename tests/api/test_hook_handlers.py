@@ -126,6 +126,33 @@ async def test_with_nobody_attached_a_delivery_fails_no_worker():
             await worker.kill()
 
 
+async def test_a_delivery_that_its_only_worker_died_over_fails_worker_lost():
+    """It may be what killed it: it must not be waited for like a worker that is away."""
+    async with rig() as made:
+        worker = await plain_worker(made, provider())
+        task = asyncio.create_task(made.plane.remote.deliver(ask_of(made)))
+        await worker.asked()
+        await worker.kill()
+        result = (await task).result
+        assert (result.error_code, result.retryable) == ("worker_lost", True)
+
+
+async def test_an_answer_that_its_only_worker_died_over_fails_worker_lost():
+    async with rig() as made:
+        worker = await plain_worker(made, provider())
+
+        async def respond():
+            async with aclosing(made.plane.remote.respond(ask_of(made))) as pieces:
+                return [piece async for piece in pieces]
+
+        task = asyncio.create_task(respond())
+        await worker.asked()
+        await worker.kill()
+        with pytest.raises(ResponderFailed) as failed:
+            await task
+        assert (failed.value.code, failed.value.retryable) == ("worker_lost", True)
+
+
 async def test_a_delivery_goes_on_with_the_next_worker():
     async with rig() as made:
         first = await plain_worker(made, provider())

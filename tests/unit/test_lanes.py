@@ -220,7 +220,7 @@ async def test_a_delivery_that_fails_alone_is_given_up(rig: LaneRig) -> None:
     ("attempt", "binding"),
     [
         (DOWN, {"retry_policy": pb.RetryPolicy(max_retries=3)}),
-        (Attempt(failed("worker_lost", "died", retryable=True), Told.FAILS), {}),
+        (Attempt(failed("worker_lost", "died", retryable=True), Told.NOTHING), {}),
     ],
     ids=["a number of retries was chosen", "workers die over it"],
 )
@@ -319,6 +319,7 @@ async def test_a_probe_that_says_nothing_leaves_the_probe_to_the_next(
         ("rate_limited", True, Told.WORKS),
         ("unknown_recipient", False, Told.WORKS),
         ("no_worker", True, Told.NOTHING),
+        ("worker_lost", True, Told.NOTHING),
         ("event_changed", True, Told.NOTHING),
         ("no_recipient", False, Told.NOTHING),
         ("transcoding_failed", False, Told.NOTHING),

@@ -17,14 +17,17 @@ UNREACHED_RETRY_SECONDS: Mapping[str, float] = {
 """Failures before the channel was reached → how soon it is looked at again, unless its lane is
 woken. Waited for until the deadline, counted neither as a retry nor against the breaker."""
 
-OWN_FAULTS = frozenset(("worker_lost",))
-"""Failures that are put down to the delivery, though they look like those of the channel:
-several workers died over it."""
-
 NEVER_ANSWERED = frozenset(
-    (*UNREACHED_RETRY_SECONDS, "no_recipient", "transcoding_failed", "invalid_answer")
+    (
+        *UNREACHED_RETRY_SECONDS,
+        "no_recipient",
+        "transcoding_failed",
+        "invalid_answer",
+        "worker_lost",
+    )
 )
-"""Failures that the channel's other side had no part in."""
+"""Failures that the channel's other side had no part in. That a worker went away with a
+delivery in hand says nothing of the provider, and uses up a retry: it may be what killed it."""
 
 
 class Told(Enum):
@@ -77,4 +80,4 @@ def blames_the_channel(binding: pb.Binding, attempt: Attempt) -> bool:
         return False
     if binding.retry_policy.HasField("max_retries"):
         return False
-    return attempt.told is Told.FAILS and attempt.result.error_code not in OWN_FAULTS
+    return attempt.told is Told.FAILS

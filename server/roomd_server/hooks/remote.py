@@ -63,7 +63,7 @@ class RemoteDriver:
         if entry is None:
             return _failed("no_worker", Fate.NO_WORKER.value, retryable=True)
         call = pb.HandlerCall(deliver=_delivery(ask))
-        asked = await self._handlers.ask(entry, call, ask.event.room_id)
+        asked = _died_over(await self._handlers.ask(entry, call, ask.event.room_id))
         try:
             outcome = self._handlers.value(asked, "delivery").delivery
         except Unanswered as unanswered:
@@ -93,14 +93,24 @@ class RemoteDriver:
         try:
             while (delta := await chunks.next(invocation.future)) is not None:
                 yield delta
-            outcome = invocation.future.result()
+            asked = _died_over(Asked(invocation, invocation.future.result()))
             try:
-                yield self._handlers.value(Asked(invocation, outcome), "response").response
+                yield self._handlers.value(asked, "response").response
             except Unanswered as unanswered:
                 raise _responder_failed(unanswered) from None
         finally:
             # When the answer is blocked half-way nobody takes the rest.
             self._dispatcher.cancel(invocation, pb.Cancel.REASON_SUPERSEDED)
+
+
+def _died_over(asked: Asked) -> Asked:
+    """Tell work whose last worker went away with it in hand from work that nobody ever had:
+    an event that kills its only worker must not be waited for like a worker that is away.
+    """
+    if asked.outcome.fate is not Fate.NO_WORKER or not asked.invocation.attempt:
+        return asked
+    lost = asked.outcome._replace(fate=Fate.LOST, detail=Fate.LOST.value)
+    return asked._replace(outcome=lost)
 
 
 def _selection(entry: HandlerEntry) -> pb.ContextSelection:
