@@ -30,12 +30,16 @@ class Cluster:
         folder: Where its file is.
         program: What Python runs; another one than ``SERVER`` shows a server that breaks a
             promise.
+        options: More options of the command.
     """
 
-    def __init__(self, folder: Path, program: tuple[str, ...] = SERVER) -> None:
+    def __init__(
+        self, folder: Path, program: tuple[str, ...] = SERVER, options: tuple[str, ...] = ()
+    ) -> None:
         self.address = f"127.0.0.1:{_free_port()}"
         self._store = f"sqlite:///{folder / 'rooms.db'}"
         self._program = program
+        self._options = options
         self._process: Process | None = None
 
     async def start(self, failpoints: str = "") -> float:
@@ -53,6 +57,7 @@ class Cluster:
             f"--store={self._store}",
             f"--listen={self.address}",
             f"--api-key={KEY}",
+            *self._options,
             stdout=PIPE,
             stderr=DEVNULL,
             env=environment,
@@ -63,6 +68,12 @@ class Cluster:
                 if line.startswith(b"roomd serves on"):
                     return time.monotonic() - began
         raise DiedStarting(await self._process.wait())
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
 
     async def died(self, seconds: float) -> int:
         """Wait for its end; its exit code.

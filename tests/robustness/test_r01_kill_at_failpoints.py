@@ -18,7 +18,7 @@ from rounds import MAX_READY_SECONDS, POINTS, Plan, run
 from roomd_server import failpoints
 
 ROUNDS = 2
-UNSAFE = str(Path(__file__).with_name("unsafe_server.py"))
+ALTERED = str(Path(__file__).with_name("altered_server.py"))
 
 
 def test_the_rounds_know_every_failpoint() -> None:
@@ -62,6 +62,6 @@ def assert_it_was_a_test(history: History) -> None:
 async def test_the_checker_sees_a_missing_precaution(
     tmp_path: Path, without: str, point: str, promise: str
 ) -> None:
-    plan = Plan((point, point), program=(UNSAFE, without), settle_seconds=2.0)
+    plan = Plan((point, point), program=(ALTERED, without), settle_seconds=2.0)
     _, violations = await run(tmp_path, plan)
     assert promise in {violation.promise for violation in violations}

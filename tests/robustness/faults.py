@@ -1,0 +1,18 @@
+"""The table of faults: a row for each that ``test_faults.py`` and ``run.py`` try."""
+
+from __future__ import annotations
+
+import r05_hook_hangs
+import r06_worker_killed
+import r13_provider_outage
+import r15_poison_event
+import r16_two_bots
+from findings import Fault
+
+FAULTS: tuple[Fault, ...] = (
+    r05_hook_hangs.FAULT,
+    r06_worker_killed.FAULT,
+    r13_provider_outage.FAULT,
+    r15_poison_event.FAULT,
+    r16_two_bots.FAULT,
+)

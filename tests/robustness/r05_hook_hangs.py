@@ -1,0 +1,129 @@
+"""R05: a worker that takes invocations and never answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+
+import grpc
+from findings import Fault, Report, percentile
+from site_of_test import Site
+from workers import allow, hook
+from world import World, world_of
+
+from roomd import v1 as pb
+
+FAILURES = 5
+"""In a row, after which a hook's circuit opens."""
+CALLS = "calls of the two hanging hooks before their circuits open"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much."""
+
+    messages: int
+    """To each room."""
+    others: int
+    """Messages to the rooms that are not concerned, before and meanwhile."""
+    timeout_seconds: float
+    late_seconds: float
+    """How much later than its timeout a hook may be given up."""
+    ratio: float
+    """What the others may take, compared with before."""
+    share: float
+    """Of the messages that the ratio holds for: 0.99 is the p99."""
+
+
+async def run(site: Site, size: Size) -> Report:
+    """Send to rooms whose hooks hang, and to some whose hooks answer."""
+    report = Report()
+    async with site.embedded() as running, world_of(running) as world:
+        await world.settle_in("open", "closed", "other")
+        hanging = world.worker(
+            lambda _: None,
+            hook("fails-open", ["open"], timeout=size.timeout_seconds),
+            hook(
+                "fails-closed",
+                ["closed"],
+                timeout=size.timeout_seconds,
+                failure_policy=pb.FAILURE_POLICY_BLOCK,
+                lifetime=pb.LIFETIME_PERSISTENT,
+            ),
+        )
+        answering = world.worker(lambda _: allow(), hook("answers", ["other"], timeout=2.0))
+        async with hanging, answering:
+            before = await others(world, size.others)
+            meanwhile, *affected = await asyncio.gather(
+                others(world, size.others),
+                send(world, "open", size),
+                send(world, "closed", size),
+            )
+            judge(report, size, before, meanwhile, [one for many in affected for one in many])
+            report.equal(CALLS, hanging.asked, 2 * FAILURES)
+        await judge_policy(report, world)
+    report.series["others, ms"] = [(i, took * 1000) for i, took in enumerate(before + meanwhile)]
+    return report
+
+
+async def others(world: World, count: int) -> list[float]:
+    """Seconds that messages of the room with the healthy hook take."""
+    took = []
+    for number in range(count):
+        seconds, _ = await world.timed_say("other", f"other {number}")
+        took.append(seconds)
+        await asyncio.sleep(0.002)
+    return took
+
+
+async def send(world: World, room_id: str, size: Size) -> list[float]:
+    """Seconds that messages of a room whose hook hangs take; infinite, and no more are sent,
+    when one is not answered at all.
+    """
+    took = []
+    patience = 2 * size.timeout_seconds + 1
+    for number in range(size.messages):
+        try:
+            seconds, _ = await world.timed_say(room_id, f"{room_id} {number}", timeout=patience)
+        except grpc.aio.AioRpcError:
+            return [*took, float("inf")]
+        took.append(seconds)
+    return took
+
+
+def judge(
+    report: Report, size: Size, before: list[float], meanwhile: list[float], took: list[float]
+) -> None:
+    """The times."""
+    bar = (size.timeout_seconds + size.late_seconds) * 1000
+    report.at_most("affected rooms, p99", percentile(took, 0.99) * 1000, bar, "ms")
+    ratio = percentile(meanwhile, size.share) / percentile(before, size.share)
+    report.at_most(f"other rooms, p{size.share * 100:g} against before", ratio, size.ratio)
+    report.note("other rooms, median", f"{median(meanwhile) * 1000:.2f} ms")
+
+
+async def judge_policy(report: Report, world: World) -> None:
+    """Whether every message was decided as its hook's policy says."""
+    for room_id, blocked in (("open", False), ("closed", True)):
+        events = await world.events(room_id)
+        said = [one for one in events if one.type == pb.EVENT_TYPE_MESSAGE]
+        wrong = sum(bool(one.blocked_by) is not blocked for one in said)
+        report.equal(f"messages of room {room_id!r} against the policy", wrong, 0)
+        traces = Counter(trace.decision for one in events for trace in one.hook_trace)
+        report.note(f"decisions in room {room_id!r}", dict(traces))
+
+
+FAULT = Fault(
+    "R05",
+    "a hook hangs",
+    run,
+    short=Size(8, 150, timeout_seconds=0.1, late_seconds=0.1, ratio=2.0, share=0.5),
+    long=Size(400, 5000, timeout_seconds=2.0, late_seconds=0.05, ratio=1.1, share=0.99),
+    without={
+        "hook-timeout": "affected rooms, p99",
+        "circuit": CALLS,
+        "failure-policy": "messages of room 'closed' against the policy",
+    },
+)

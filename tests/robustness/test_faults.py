@@ -1,0 +1,35 @@
+"""Every fault of the table in its short size: the promises hold, and without a precaution
+the run sees that they do not.
+
+The long sizes: ``python tests/robustness/run.py --faults``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from faults import FAULTS
+from findings import Fault
+from site_of_test import Site
+
+pytestmark = pytest.mark.slow
+
+UNSAFE = [(fault, *one) for fault in FAULTS for one in fault.without.items()]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.fault_id}: {fault.title}")
+async def test_what_is_promised_holds(fault: Fault, tmp_path: Path) -> None:
+    report = await fault.run(Site(tmp_path), fault.short)
+    assert report.findings
+    assert report.broken == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "without", "what"), UNSAFE, ids=[f"{one[0].fault_id}-{one[1]}" for one in UNSAFE]
+)
+async def test_a_missing_precaution_is_seen(
+    fault: Fault, without: str, what: str, tmp_path: Path
+) -> None:
+    report = await fault.run(Site(tmp_path, (without,)), fault.short)
+    assert what in {finding.what for finding in report.broken}, report.findings
