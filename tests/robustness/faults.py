@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import d3_hostile_frames
 import r05_hook_hangs
 import r06_worker_killed
+import r07_hook_garbage
 import r13_provider_outage
 import r15_poison_event
 import r16_two_bots
@@ -12,7 +14,9 @@ from findings import Fault
 FAULTS: tuple[Fault, ...] = (
     r05_hook_hangs.FAULT,
     r06_worker_killed.FAULT,
+    r07_hook_garbage.FAULT,
     r13_provider_outage.FAULT,
     r15_poison_event.FAULT,
     r16_two_bots.FAULT,
+    d3_hostile_frames.FAULT,
 )

@@ -42,7 +42,7 @@ class Provider:
     calls: int = 0
     taken: list[str] = field(default_factory=list)
     modes: itertools.cycle[str] = field(
-        default_factory=lambda: itertools.cycle("500 reset hang".split())
+        default_factory=lambda: itertools.cycle(["500", "reset", "hang"])
     )
 
     def deliver(self, invocation: pb.Invocation) -> Answer:

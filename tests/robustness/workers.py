@@ -81,8 +81,12 @@ class Worker:
         await self.send(hello=hello)
         await self.send(attach=pb.Attach(handlers=self._handlers, attach_id=1))
         self.reader = asyncio.create_task(self._read())
-        async with asyncio.timeout(START_SECONDS):
-            await self._attached.wait()
+        attached = asyncio.create_task(self._attached.wait())
+        waited = {attached, self.reader}
+        await asyncio.wait(waited, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        attached.cancel()
+        if not self._attached.is_set():
+            raise AssertionError(f"the worker could not attach: {self.reader}")
         return self
 
     async def send(self, **frame: Any) -> None:
