@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import Message
 
-import roomd.v1  # noqa: F401 - fills the descriptor pool
+import roomd.v1
 
 FOLDER = Path(__file__).resolve().parents[2] / "proto" / "vectors"
 INDEX: list[dict[str, Any]] = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
