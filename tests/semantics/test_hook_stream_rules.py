@@ -33,7 +33,7 @@ from hook_kit import (
 from pydantic import ValidationError
 from rooms_kit import PATHS, House, house, text_content
 
-from roomd import _client, _worker
+from roomd import Reconnect, _client, _worker
 from roomd import v1 as pb
 from roomd_server.api.interceptors.request_id import INVOCATION_KEY
 from roomd_server.config import Settings
@@ -265,17 +265,16 @@ def test_hook_rule10_a_stream_lives_60_minutes_and_is_pinged_every_20_seconds() 
     assert options.ping_interval_seconds == 20
 
 
-def test_hook_rule10_sdks_wait_with_full_jitter_from_100_ms_to_10_s(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_hook_rule10_sdks_wait_with_full_jitter_from_100_ms_to_10_s() -> None:
     """Rule 10: "full jitter 100 ms → 10 s": anything from nothing to a bound that doubles."""
-    drawn: list[tuple[float, float]] = []
-    monkeypatch.setattr(
-        _client.random, "uniform", lambda low, high: drawn.append((low, high)) or high
-    )
-    waits = [_client.backoff(attempt) for attempt in (0, 1, 2, 6, 7, 1000)]
-    assert waits == [0.1, 0.2, 0.4, 6.4, 10.0, 10.0]
-    assert {low for low, _ in drawn} == {0}
+    attempts = (0, 1, 2, 6, 7, 100_000)
+    longest = [Reconnect(jitter=lambda: 1.0).wait_seconds(attempt) for attempt in attempts]
+    assert longest == [0.1, 0.2, 0.4, 6.4, 10.0, 10.0]
+    shortest = [Reconnect(jitter=lambda: 0.0).wait_seconds(attempt) for attempt in attempts]
+    assert shortest == [0.0] * 6
+    drawn = {Reconnect().wait_seconds(7) for _ in range(100)}
+    assert len(drawn) == 100
+    assert max(drawn) - min(drawn) > 3
 
 
 class Dials:
@@ -283,8 +282,8 @@ class Dials:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, steady_seconds: float) -> None:
         self.attempts: list[int] = []
-        monkeypatch.setattr(_worker, "backoff", self._no_wait)
-        monkeypatch.setattr(_worker, "STEADY_SECONDS", steady_seconds)
+        self.steady_seconds = steady_seconds
+        monkeypatch.setattr(Reconnect, "wait_seconds", self._no_wait)
 
     def _no_wait(self, attempt: int) -> float:
         self.attempts.append(attempt)
@@ -293,7 +292,10 @@ class Dials:
     async def through(self, connect: Any, count: int) -> list[int]:
         """The numbers of so many waits, against a server that behaves like this."""
         async with serving(routes_with({HOOKS + "Connect": connect})) as server:
-            client = _client.Client(f"127.0.0.1:{server.server.ports[0]}")
+            client = _client.Client(
+                f"127.0.0.1:{server.server.ports[0]}",
+                reconnect=Reconnect(steady_seconds=self.steady_seconds),
+            )
             worker = _worker.Worker(client, "w")
             handler = _worker.Handler(pb.HandlerSpec(hook=spec()), serve=None)  # type: ignore[arg-type]
             attaching = asyncio.ensure_future(worker.attach({"gate": handler}))
@@ -326,7 +328,7 @@ async def test_hook_rule10_only_serving_resets_the_waits(monkeypatch: pytest.Mon
     """Rule 10: "reset only after 30 s of serving": a stream that nobody welcomes, however long
     it stands, is not served.
     """
-    assert _worker.STEADY_SECONDS == 30
+    assert Reconnect().steady_seconds == 30
     dials = Dials(monkeypatch, steady_seconds=HELD_SECONDS / 4)
     assert await dials.through(never_welcome, 4) == [0, 1, 2, 3]
 

@@ -12,6 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from roomd._invocation import Invocation as Invocation
+    from roomd._invocation import current_invocation as current_invocation
+    from roomd._reconnect import Reconnect as Reconnect
     from roomd.channels import (
         EmailChannel as EmailChannel,
     )
@@ -357,6 +360,7 @@ _HOMES = {
     "InboundResult": "roomd.models.delivery",
     "InboundRoomRouter": "roomd.core.inbound_router",
     "InjectedEvent": "roomd.models.hook",
+    "Invocation": "roomd._invocation",
     "LocationContent": "roomd.models.event",
     "MediaContent": "roomd.models.event",
     "MessageTooLargeError": "roomd.exceptions",
@@ -384,6 +388,7 @@ _HOMES = {
     "RateLimitedError": "roomd.exceptions",
     "ReadMarker": "roomd.models.room",
     "RetryPolicy": "roomd.models.channel",
+    "Reconnect": "roomd._reconnect",
     "RichContent": "roomd.models.event",
     "Room": "roomd.models.room",
     "RoomClosedError": "roomd.exceptions",
@@ -413,6 +418,7 @@ _HOMES = {
     "WebSocketChannel": "roomd.channels.websocket",
     "WhatsAppChannel": "roomd.channels",
     "WouldDeadlockError": "roomd.exceptions",
+    "current_invocation": "roomd._invocation",
     "retry_with_backoff": "roomd.core.retry",
 }
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import random
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -15,25 +13,19 @@ from google.rpc import error_details_pb2, status_pb2
 
 from roomd import exceptions as errors
 from roomd import v1 as pb
+from roomd._invocation import call_metadata
+from roomd._reconnect import Reconnect
 
 R = TypeVar("R", bound=Message)
 
 CALL_SECONDS = 30.0
 DELIVERED_SECONDS = 75.0
 """For calls that wait for the cascade, which the server bounds at 60 s."""
-FIRST_BACKOFF_SECONDS = 0.1
-MAX_BACKOFF_SECONDS = 10.0
 CALL_BACKOFF_SECONDS = 2.0
 """Somebody waits for a call: it is repeated more often than a stream is dialled."""
 RETRY_SECONDS = 60.0
 """How long a call is repeated while the service is not there."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-
-current_invocation: contextvars.ContextVar[str] = contextvars.ContextVar(
-    "roomd_invocation", default=""
-)
-"""The hook invocation that this task answers, if any: calls made in it carry it, so that a
-call which would wait for itself is refused instead of hanging."""
 
 _OPTIONS = [
     ("grpc.keepalive_time_ms", 20_000),
@@ -52,10 +44,19 @@ class Client:
         address: ``host:port``.
         api_key: The key; '' for a server on loopback that asks for none.
         tls: Use TLS; a bytes value is the PEM of the authority to trust.
+        reconnect: How its streams are dialled again; None: as always.
     """
 
-    def __init__(self, address: str, api_key: str = "", *, tls: bool | bytes = False) -> None:
+    def __init__(
+        self,
+        address: str,
+        api_key: str = "",
+        *,
+        tls: bool | bytes = False,
+        reconnect: Reconnect | None = None,
+    ) -> None:
         self.address = address
+        self.reconnect = reconnect or Reconnect()
         self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
         if tls:
             credentials = grpc.ssl_channel_credentials(tls if isinstance(tls, bytes) else None)
@@ -65,11 +66,8 @@ class Client:
         self._calls: dict[str, Any] = {}
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Credential and, inside a handler, the invocation."""
-        invocation = current_invocation.get()
-        if invocation:
-            return (*self._metadata, ("roomd-invocation", invocation))
-        return self._metadata
+        """Credential and, inside a handler, the invocation and its trace."""
+        return (*self._metadata, *call_metadata())
 
     async def call(
         self, path: str, request: Message, response: type[R], *, timeout: float = CALL_SECONDS
@@ -100,18 +98,12 @@ class Client:
                 typed = error_from(error)
                 if error.code() != grpc.StatusCode.UNAVAILABLE or loop.time() > give_up:
                     raise typed from None
-                await asyncio.sleep(min(backoff(attempt), CALL_BACKOFF_SECONDS))
+                await asyncio.sleep(min(Reconnect().wait_seconds(attempt), CALL_BACKOFF_SECONDS))
                 attempt += 1
 
     async def close(self) -> None:
         """Hang up."""
         await self.channel.close(None)
-
-
-def backoff(attempt: int) -> float:
-    """Seconds before a repeated try: full jitter below a doubling bound."""
-    bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 16))
-    return random.uniform(0, bound)
 
 
 async def opening(opened: asyncio.Future[None], what: str, timeout: float) -> None:
@@ -135,6 +127,7 @@ REFUSALS = frozenset(
         grpc.StatusCode.UNAUTHENTICATED,
         grpc.StatusCode.PERMISSION_DENIED,
         grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.UNIMPLEMENTED,
     )
 )

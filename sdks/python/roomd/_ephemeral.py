@@ -9,8 +9,9 @@ import logging
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import Client, backoff, error_from, opening
+from roomd._client import Client, error_from, opening
 from roomd._convert import mapping, moment
+from roomd._reconnect import Waits
 from roomd.models.enums import EphemeralEventType
 from roomd.realtime.base import EphemeralCallback, EphemeralEvent
 
@@ -28,6 +29,8 @@ class EphemeralSubscription:
         self._callback = callback
         self._opened: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._served_since: float | None = None
+        """When the server took the subscription; by the loop's clock."""
 
     async def open(self) -> None:
         """Subscribe; from here on nothing is missed but what a slow callback loses.
@@ -47,19 +50,20 @@ class EphemeralSubscription:
 
     async def _stay(self) -> None:
         assert self._opened is not None
-        attempt = 0
+        waits = Waits(self._client.reconnect)
+        loop = asyncio.get_running_loop()
         while True:
+            self._served_since = None
             try:
                 await self._read()
-                attempt = 0
             except grpc.aio.AioRpcError as error:
                 if not self._opened.done() and error.code() != grpc.StatusCode.UNAVAILABLE:
                     self._opened.set_exception(error_from(error))
                     return
                 if error.code() == grpc.StatusCode.NOT_FOUND:
                     return
-            attempt += 1
-            await asyncio.sleep(backoff(attempt))
+            since = self._served_since
+            await asyncio.sleep(waits.lost(loop.time() - since if since is not None else 0.0))
 
     async def _read(self) -> None:
         assert self._opened is not None
@@ -72,6 +76,8 @@ class EphemeralSubscription:
             metadata=self._client.metadata(),
         )
         async for response in call:
+            if self._served_since is None:
+                self._served_since = asyncio.get_running_loop().time()
             if not self._opened.done():
                 self._opened.set_result(None)
             for item in response.items:

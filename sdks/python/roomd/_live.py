@@ -11,14 +11,14 @@ from typing import Any
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import REFUSALS, Client, backoff, error_from, opening
+from roomd._client import REFUSALS, Client, error_from, opening
 from roomd._convert import event_from_pb
+from roomd._reconnect import Waits
 from roomd.models.event import RoomEvent
 
 log = logging.getLogger(__name__)
 
 OPEN_SECONDS = 15.0
-STEADY_SECONDS = 30.0
 OUTGOING_FRAMES = 1024
 REMEMBERED = 1024
 """Deliveries that were handled: one whose acknowledgement came late is offered again."""
@@ -72,6 +72,8 @@ class LiveConnection:
         self._handled: dict[str, None] = {}  # a set in order, at most REMEMBERED
         self._opened: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._served_since: float | None = None
+        """When the server opened the connection; by the loop's clock."""
 
     async def open(self) -> None:
         """Connect.
@@ -102,10 +104,10 @@ class LiveConnection:
         await self._outgoing.put(pb.ChannelServiceConnectRequest(unsubscribe=rooms))
 
     async def _stay_connected(self) -> None:
-        attempt = 0
+        waits = Waits(self._client.reconnect)
         loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
+            self._served_since = None
             try:
                 await self._serve()
             except grpc.aio.AioRpcError as error:
@@ -116,8 +118,8 @@ class LiveConnection:
                 elif error.code() in REFUSALS or error.code() == grpc.StatusCode.NOT_FOUND:
                     log.warning("connection %s ends: %s", self._connection_id, error.details())
                     return
-            attempt = 1 if loop.time() - began > STEADY_SECONDS else attempt + 1
-            await asyncio.sleep(backoff(attempt))
+            since = self._served_since
+            await asyncio.sleep(waits.lost(loop.time() - since if since is not None else 0.0))
 
     async def _serve(self) -> None:
         # A queue per call: the requests of a lost call may still wait at the old one.
@@ -131,6 +133,7 @@ class LiveConnection:
             async for response in call:
                 match response.WhichOneof("message"):
                     case "opened":
+                        self._served_since = asyncio.get_running_loop().time()
                         if self._opened is not None and not self._opened.done():
                             self._opened.set_result(None)
                     case "batch":

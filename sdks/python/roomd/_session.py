@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
@@ -17,8 +18,9 @@ from google.protobuf.message import Message
 
 from roomd import _embedded
 from roomd import v1 as pb
-from roomd._client import CALL_SECONDS, REFUSALS, Client, backoff, error_from, opening
+from roomd._client import CALL_SECONDS, REFUSALS, Client, error_from, opening
 from roomd._convert import mapping, moment
+from roomd._reconnect import Reconnect, Waits
 from roomd._worker import Handler, Worker
 from roomd.exceptions import ServiceUnavailableError
 from roomd.models.framework_event import FrameworkEvent
@@ -32,6 +34,18 @@ FrameworkHandler = Callable[[FrameworkEvent], Any]
 TAIL_SECONDS = 10.0
 
 
+@dataclass(frozen=True)
+class ServingOptions:
+    """How a session serves handlers, and how it dials again."""
+
+    worker_id: str = ""
+    """As in ``Worker``."""
+    takeover: bool = False
+    """As in ``Worker``."""
+    reconnect: Reconnect | None = None
+    """As in ``Client``."""
+
+
 class Session:
     """A connection with everything that is registered on it.
 
@@ -41,7 +55,7 @@ class Session:
         tls: As in ``Client``.
         path: For the server in this process: a SQLite file; None: in memory.
         options: For the server in this process: its settings.
-        takeover: As in ``Worker``.
+        serving: How it serves.
     """
 
     def __init__(
@@ -52,12 +66,12 @@ class Session:
         tls: bool | bytes,
         path: str | None,
         options: Mapping[str, object],
-        takeover: bool = False,
+        serving: ServingOptions | None = None,
     ) -> None:
         self._address = address
         self._api_key = api_key
         self._tls = tls
-        self._takeover = takeover
+        self._serving = serving or ServingOptions()
         self._path = path
         self._options = dict(options)
         self._embedded: _embedded.Embedded | None = None
@@ -68,6 +82,8 @@ class Session:
         self._lock = asyncio.Lock()
         self._framework: dict[str, list[FrameworkHandler]] = {}
         self._tail: asyncio.Task[None] | None = None
+        self._told_since: float | None = None
+        """When the service began to tell framework events; by the loop's clock."""
         self._keeper: asyncio.Task[None] | None = None
         self.before_ready: list[Callable[[], None]] = []
         """Asked before every call for registrations that nobody announced."""
@@ -124,8 +140,10 @@ class Session:
             self._embedded = await _embedded.start(self._path, self._options)
             address, key = self._embedded.address, self._embedded.key
             self._keeper = asyncio.create_task(self._end_with_the_loop())
-        self._client = Client(address, key, tls=self._tls)
-        self._worker = Worker(self._client, takeover=self._takeover)
+        self._client = Client(address, key, tls=self._tls, reconnect=self._serving.reconnect)
+        self._worker = Worker(
+            self._client, self._serving.worker_id, takeover=self._serving.takeover
+        )
 
     async def _flush(self) -> None:
         assert self._worker is not None
@@ -208,19 +226,20 @@ class Session:
                 self._tail = None  # refused; the next call asks again
 
     async def _follow(self, began: asyncio.Future[None]) -> None:
-        attempt = 0
+        waits = Waits(self.client.reconnect)
+        loop = asyncio.get_running_loop()
         while True:
+            self._told_since = None
             try:
                 await self._read_tail(began)
-                attempt = 0
             except grpc.aio.AioRpcError as error:
                 log.warning("framework events are not heard: %s", error.details())
                 if error.code() in REFUSALS:
                     if not began.done():
                         began.set_exception(error_from(error))
                     return
-            attempt += 1
-            await asyncio.sleep(backoff(attempt))
+            since = self._told_since
+            await asyncio.sleep(waits.lost(loop.time() - since if since is not None else 0.0))
 
     async def _read_tail(self, began: asyncio.Future[None]) -> None:
         call = self.client.channel.unary_stream(
@@ -229,6 +248,8 @@ class Session:
             response_deserializer=pb.TailFrameworkEventsResponse.FromString,
         )(pb.TailFrameworkEventsRequest(), metadata=self.client.metadata())
         async for response in call:
+            if self._told_since is None:
+                self._told_since = asyncio.get_running_loop().time()
             if not began.done():
                 began.set_result(None)
             for event in response.events:

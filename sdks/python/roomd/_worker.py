@@ -23,12 +23,12 @@ from roomd import v1 as pb
 from roomd._client import (
     REFUSALS,
     Client,
-    backoff,
-    current_invocation,
     error_from,
     error_of_status,
 )
 from roomd._convert import seconds
+from roomd._invocation import Invocation, running
+from roomd._reconnect import Waits
 from roomd.exceptions import RoomKitError, ServiceUnavailableError
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,17 @@ SDK_VERSION = "0.1.0"
 ATTACH_SECONDS = 15.0
 CLOSE_SECONDS = 5.0
 """How long hooks that run may take to end when the kit closes."""
-STEADY_SECONDS = 30.0
-"""A stream that served this long was a good one: the next loss starts with a short wait."""
-MAX_RESULT_BYTES = 3 * 1024 * 1024
-SILENCE_SECONDS = 70.0
-"""Longer than three pings: a server that says nothing for this long is gone."""
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""What a server takes that does not say so in its Welcome."""
+ENVELOPE_BYTES = 64 * 1024
+"""Left free in a message for what is around the results."""
+RESULT_FRAME_BYTES = 8
+"""A result in a batch: its tag and its length."""
+PING_SECONDS = 20.0
+"""How often a server pings that does not say so in its Welcome."""
+MISSED_PINGS = 3.5
+"""A server that says nothing for so many pings is gone."""
+MAX_ERROR_CHARS = 500
 OUTGOING_FRAMES = 4096
 
 ANY_ETAG = "*"
@@ -74,13 +80,18 @@ class _Stream:
     ready: list[pb.Result] = field(default_factory=list)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    max_bytes: int = MAX_MESSAGE_BYTES - ENVELOPE_BYTES
+    """Of one message with results."""
+    silence_seconds: float = PING_SECONDS * MISSED_PINGS
     welcomed: bool = False
     welcome_time: float | None = None
     """When the server took it: from then on it serves; by the loop's clock."""
     replaces: _Stream | None = None
     """The stream that ends once this one is attached."""
-    wait_seconds: float | None = None
-    """How long to wait before the next stream is dialled, when the server said."""
+    wait_seconds: float = 0.0
+    """How long to wait at least before the next stream is dialled: the server said so."""
+    dial_seconds: float = 0.0
+    """How long to wait before this stream is dialled, while the one before still serves."""
 
 
 class Worker:
@@ -101,6 +112,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._connection: asyncio.Task[None] | None = None
         self._attach_ids = 0
+        self._waits = Waits(client.reconnect)
         self._closing = False
 
     # -------------------------------------------------------------- handlers
@@ -161,12 +173,11 @@ class Worker:
     # -------------------------------------------------------------- the stream
 
     async def _stay_connected(self) -> None:
-        attempt = 0
-        loop = asyncio.get_running_loop()
         stream = self._stream or _Stream()
         while not self._closing:
             self._stream = stream
             try:
+                await asyncio.sleep(stream.dial_seconds)
                 await self._serve(stream)
             except grpc.aio.AioRpcError as error:
                 if error.code() in REFUSALS:
@@ -179,12 +190,8 @@ class Worker:
                     task.cancel()
             if self._stream is not stream:
                 return  # another one took its place
-            # Dialling is no serving: a server that never takes it is not dialled faster.
-            if stream.welcome_time and loop.time() - stream.welcome_time > STEADY_SECONDS:
-                attempt = 0
-            wait = backoff(attempt) if stream.wait_seconds is None else stream.wait_seconds
-            attempt += 1
-            await asyncio.sleep(wait)
+            wait = self._waits.lost(_served_seconds(stream))
+            await asyncio.sleep(max(wait, stream.wait_seconds))
             stream = _Stream(replaces=stream.replaces)
 
     def _give_up(self, error: RoomKitError) -> None:
@@ -198,7 +205,9 @@ class Worker:
         if drain.reason == pb.Drain.REASON_MAX_AGE and self._stream is stream:
             # The next one is attached first: session hooks go with their last stream.
             log.info("the worker stream is old; moving to a new one")
-            self._stream = _Stream(replaces=stream)
+            # A server that calls every stream old is not dialled without a pause.
+            pause = self._waits.moved(_served_seconds(stream))
+            self._stream = _Stream(replaces=stream, dial_seconds=pause)
             self._connection = self._keep(self._stay_connected())
             return
         log.info("the server drains; dialling again")
@@ -225,13 +234,13 @@ class Worker:
         sender = self._keep(self._send_results(stream))
         try:
             while True:
-                async with asyncio.timeout(SILENCE_SECONDS):
+                async with asyncio.timeout(stream.silence_seconds):
                     response = await call.read()
                 if not isinstance(response, pb.ConnectResponse):
                     return  # the end of the stream
                 await self._take(stream, response)
         except TimeoutError:
-            log.warning("the server said nothing for %g s; dialling again", SILENCE_SECONDS)
+            log.warning("the server said nothing for %g s", stream.silence_seconds)
         finally:
             sender.cancel()
             call.cancel()
@@ -256,8 +265,7 @@ class Worker:
                 for invocation in response.invocations.invocations:
                     self._start(stream, invocation)
             case "welcome":
-                stream.welcomed = True
-                stream.welcome_time = asyncio.get_running_loop().time()
+                _note_welcome(stream, response.welcome)
                 await self._send_attach(stream, self._handlers)
             case "attached":
                 self._note_attached(response.attached)
@@ -274,6 +282,10 @@ class Worker:
             case "notice":
                 notice = response.notice
                 log.warning("%s %s: %s", notice.code, notice.handler, notice.message)
+            case "detached":
+                names, status = response.detached.names, response.detached.status
+                if status.code:
+                    log.warning("served here no more: %s: %s", ", ".join(names), status.message)
             case "ping":
                 pong = pb.Pong(nonce=response.ping.nonce)
                 await stream.outgoing.put(pb.ConnectRequest(pong=pong))
@@ -318,8 +330,10 @@ class Worker:
 
     async def _run(self, stream: _Stream, invocation: pb.Invocation) -> None:
         handler = self._handlers.get(invocation.handler)
-        token = current_invocation.set(invocation.invocation_id)
+        token = running.set(_told(invocation))
         sequence = 0
+        left = seconds(invocation.timeout) if invocation.HasField("timeout") else None
+        deadline = asyncio.timeout(left)
 
         async def emit(text: str) -> None:
             nonlocal sequence
@@ -330,24 +344,32 @@ class Worker:
                 chunk=pb.HandlerChunk(text_delta=text),
             )
             sequence += 1
+            if left is not None:  # it holds per chunk
+                deadline.reschedule(asyncio.get_running_loop().time() + left)
             await stream.outgoing.put(pb.ConnectRequest(result_chunk=chunk))
 
         try:
             if handler is None:
                 answer: Answer = _failure(pb.ERROR_REASON_NOT_ATTACHED, "no such handler here")
             else:
-                if invocation.HasField("oversize"):
-                    invocation = await self._fetch(invocation)
-                answer = await handler.serve(invocation, emit)
+                async with deadline:
+                    if invocation.HasField("oversize"):
+                        invocation = await self._fetch(invocation)
+                    answer = await handler.serve(invocation, emit)
+            if _is_cancelled() or deadline.expired():
+                return  # it caught the cancellation: nobody takes its answer all the same
         except Exception as error:  # boundary: a handler's fault is its answer, not our end
+            if deadline.expired():
+                log.warning("handler %s took too long", invocation.handler)
+                return  # nobody takes its answer any more, whether we are told or not
             log.exception("handler %s failed", invocation.handler)
-            answer = _failure(
-                pb.ERROR_REASON_SERVER_FAULT, f"{type(error).__name__}: {error}"[:500]
-            )
+            words = f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS]
+            answer = _failure(pb.ERROR_REASON_SERVER_FAULT, words)
         finally:
-            current_invocation.reset(token)
+            running.reset(token)
         result = _result(invocation, answer)
-        if result.ByteSize() > MAX_RESULT_BYTES:
+        if result.ByteSize() > stream.max_bytes:
+            log.error("the answer of handler %s is too large", invocation.handler)
             result = _result(
                 invocation,
                 _failure(pb.ERROR_REASON_MESSAGE_TOO_LARGE, "the handler's answer is too large"),
@@ -379,10 +401,51 @@ class Worker:
         while True:
             await stream.bell.wait()
             stream.bell.clear()
-            results, stream.ready = stream.ready, []
-            if results:
-                batch = pb.ResultBatch(results=results)
+            while stream.ready:
+                batch = pb.ResultBatch(results=_take_batch(stream))
                 await stream.outgoing.put(pb.ConnectRequest(results=batch))
+
+
+def _take_batch(stream: _Stream) -> list[pb.Result]:
+    """Everything that is ready and fits into one message."""
+    taken, size = 0, 0
+    for result in stream.ready:
+        size += result.ByteSize() + RESULT_FRAME_BYTES
+        if taken and size > stream.max_bytes:
+            break
+        taken += 1
+    batch, stream.ready = stream.ready[:taken], stream.ready[taken:]
+    return batch
+
+
+def _note_welcome(stream: _Stream, welcome: pb.Welcome) -> None:
+    stream.welcomed = True
+    stream.welcome_time = asyncio.get_running_loop().time()
+    stream.max_bytes = (welcome.max_message_bytes or MAX_MESSAGE_BYTES) - ENVELOPE_BYTES
+    stream.silence_seconds = (seconds(welcome.ping_interval) or PING_SECONDS) * MISSED_PINGS
+
+
+def _served_seconds(stream: _Stream) -> float:
+    """How long a stream served: dialling is no serving, nor is waiting for Welcome."""
+    if stream.welcome_time is None:
+        return 0.0
+    return asyncio.get_running_loop().time() - stream.welcome_time
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told(invocation: pb.Invocation) -> Invocation:
+    """What a handler may know of its invocation."""
+    return Invocation(
+        id=invocation.invocation_id,
+        handler=invocation.handler,
+        attempt=invocation.attempt,
+        room_id=invocation.room_id,
+        trace_context=dict(invocation.trace_context),
+    )
 
 
 def _say_goodbye(stream: _Stream, reason: str) -> None:

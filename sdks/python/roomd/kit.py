@@ -16,9 +16,10 @@ from roomd._live import SendFn, StreamSendFn
 from roomd._names import free_name, function_name
 from roomd._people import PeopleCalls
 from roomd._realtime import RealtimeCalls
+from roomd._reconnect import Reconnect
 from roomd._rooms import RoomCalls
 from roomd._serving import router_handler
-from roomd._session import FrameworkHandler, Session
+from roomd._session import FrameworkHandler, ServingOptions, Session
 from roomd._settings import embedded_settings, refuse_later, store_path
 from roomd.channels.base import Channel
 from roomd.core.inbound_router import InboundRoomRouter
@@ -82,6 +83,9 @@ class RoomKit:
         takeover: What this kit serves (hooks, channels) gets this kit's settings, also when
             other processes serve it with others now; without it that is refused. For new
             versions of an application, beside the old ones.
+        worker_id: Name of this process for operators (``roomd hooks workers``); '' makes one
+            of host and process.
+        reconnect: How lost streams are dialled again; None: full jitter, 100 ms to 10 s.
         **later: The documents' other arguments; those that this version does not have are
             refused.
 
@@ -102,6 +106,8 @@ class RoomKit:
         process_timeout: float | None = None,
         inbound_rate_limit: RateLimit | None = None,
         takeover: bool = False,
+        worker_id: str = "",
+        reconnect: Reconnect | None = None,
         **later: object,
     ) -> None:
         refuse_later(later)
@@ -115,7 +121,7 @@ class RoomKit:
             tls=tls,
             path=store_path(store),
             options=settings,
-            takeover=takeover,
+            serving=ServingOptions(worker_id, takeover, reconnect),
         )
         self._channels = Channels(self._session)
         self._rooms = RoomCalls(self._session)

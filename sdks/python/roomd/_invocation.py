@@ -1,0 +1,43 @@
+"""The invocation that the running task answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A piece of work that the service gave to a hook, a channel or a router here."""
+
+    id: str
+    """The same over all attempts: what a handler does outside can use it as its key."""
+    handler: str
+    attempt: int
+    """From 1; a later one means that the worker before died over it."""
+    room_id: str = ""
+    trace_context: Mapping[str, str] = field(default_factory=dict)
+    """W3C trace context: ``traceparent`` and ``tracestate``, when the service traces it."""
+
+
+running: ContextVar[Invocation | None] = ContextVar("roomd_invocation", default=None)
+
+TRACE_KEYS = frozenset(("traceparent", "tracestate"))
+
+
+def current_invocation() -> Invocation | None:
+    """The invocation that this task answers; None outside of hooks, channels and routers."""
+    return running.get()
+
+
+def call_metadata() -> tuple[tuple[str, str], ...]:
+    """What calls made while answering carry: a call that would wait for itself is refused
+    instead of hanging, and belongs to the trace of what caused it.
+    """
+    invocation = running.get()
+    if invocation is None:
+        return ()
+    trace = invocation.trace_context
+    carried = [(key, value) for key, value in trace.items() if key in TRACE_KEYS]
+    return (("roomd-invocation", invocation.id), *carried)
