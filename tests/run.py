@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 MIN_PYTHON = (3, 11)
 PACKAGES = ("roomd", "roomd_server")
+REQUIRE_ALL = "ROOMD_REQUIRE_ALL"
+"""Set, as ``CI`` is by CI: a toolchain that is absent is a failure, not a skipped step."""
+GO = ROOT / "sdks" / "go"
 INSTALLER_TAIL_LINES = 40
 
 PROBE = """
@@ -225,17 +229,20 @@ Step = Callable[[Environment, argparse.Namespace], "str | int"]
 """Runs a check; its exit code, or why it was skipped."""
 
 
-def run(command: list[str], with_: Environment) -> int:
-    """Run a command in the checkout; its exit code.
+def run(command: list[str], with_: Environment, folder: Path = ROOT, **more: str) -> int:
+    """Run a command in the checkout, with more of an environment; its exit code.
 
     Settings of a server in the caller's environment are no business of the tests.
     """
     surroundings = {
-        name: value for name, value in os.environ.items() if not name.startswith("ROOMD_")
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("ROOMD_") or name == REQUIRE_ALL
     }
     surroundings["PATH"] = f"{with_.scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    surroundings.update(more)
     try:
-        return subprocess.run(command, cwd=ROOT, env=surroundings, check=False).returncode
+        return subprocess.run(command, cwd=folder, env=surroundings, check=False).returncode
     except OSError as error:
         say(f"{command[0]} does not run: {error}")
         return 127
@@ -247,6 +254,22 @@ def tests(with_: Environment, options: argparse.Namespace) -> int:
     return run(with_.python("-m", "pytest", "--durations=10", *chosen, *options.pytest), with_)
 
 
+def absent(program: str) -> str | int:
+    """What a step comes to without its toolchain: skipped, or failed where all is required."""
+    if os.environ.get("CI") or os.environ.get(REQUIRE_ALL):
+        say(f"{program} is not installed, and here nothing may be skipped")
+        return 1
+    return f"{program} IS NOT INSTALLED: THIS PART IS NOT TESTED"
+
+
+def go(with_: Environment, *arguments: str) -> str | int:
+    """Run the go command in the Go SDK, with a real server to test against."""
+    if shutil.which("go") is None:
+        return absent("go")
+    server = shlex.join(with_.python("-m", "roomd_server.cli"))
+    return run(["go", *arguments], with_, GO, ROOMD_SERVER_CMD=server)
+
+
 STEPS: dict[str, Step] = {
     "ruff": lambda env, _: run(env.tool("ruff", "check"), env),
     "format": lambda env, _: run(env.tool("ruff", "format", "--check"), env),
@@ -256,6 +279,12 @@ STEPS: dict[str, Step] = {
     "buf-format": lambda env, _: run(env.tool("buf", "format", "--diff", "--exit-code"), env),
     "buf-breaking": lambda env, _: check_breaking(env),
     "generated": lambda env, _: run(env.python("proto/generate.py", "--check"), env),
+    "generated-sdks": lambda env, _: run(env.python("proto/generate_sdks.py", "--check"), env),
+    "go-vet": lambda env, _: go(env, "vet", "./..."),
+    "go-staticcheck": lambda env, _: go(
+        env, "tool", "-modfile=tools/go.mod", "staticcheck", "./..."
+    ),
+    "go-test": lambda env, _: go(env, "test", "-race", "-count=1", "./..."),
     "pytest": tests,
 }
 
