@@ -1,0 +1,382 @@
+/**
+ * A live connection of a WebSocket-type channel: messages out, deliveries in.
+ *
+ * @module
+ */
+import "./disposal.js";
+
+import type { JsonObject } from "@bufbuild/protobuf";
+
+import { Backoff, sleep } from "./backoff.js";
+import type { Caller } from "./caller.js";
+import { newKey } from "./caller.js";
+import { Code, errorFrom, errorOfStatus, REFUSALS, RoomdError } from "./errors.js";
+import type {
+  Batch,
+  ChannelServiceConnectRequestSchema,
+  ChannelServiceConnectResponse,
+  ConnectionDelivery,
+  OpenSchema,
+  SendItemSchema,
+  SendResult,
+} from "./gen/roomd/v1/channel_service_pb.js";
+import { ChannelService } from "./gen/roomd/v1/channel_service_pb.js";
+import type { EphemeralEvent, EphemeralType } from "./gen/roomd/v1/realtime_pb.js";
+import type { Init, Without } from "./init.js";
+import { milliseconds } from "./init.js";
+import type { Logger } from "./logger.js";
+import { quietConsole } from "./logger.js";
+import { Outbox } from "./outbox.js";
+
+const OPEN_MS = 15_000;
+const OUTGOING_FRAMES = 1024;
+/** Items that wait for the loop; a delivery beyond is not taken and is offered again. */
+const INCOMING_ITEMS = 1024;
+/** Deliveries that were handled: one whose acknowledgement came late is offered again. */
+const REMEMBERED = 1024;
+const PENDING_SENDS = 1000;
+
+type Request = Init<typeof ChannelServiceConnectRequestSchema>;
+type Message = NonNullable<Request["message"]>;
+
+/** Who connects, and what they see. */
+export type LiveOptions = Without<typeof OpenSchema, "acknowledges"> & {
+  /** Default: warnings and errors to stderr. */
+  readonly logger?: Logger;
+};
+
+/** What the connection shows: an event, or something fleeting. */
+export type LiveItem =
+  | { readonly case: "event"; readonly value: ConnectionDelivery }
+  | { readonly case: "ephemeral"; readonly value: EphemeralEvent };
+
+interface PendingSend {
+  readonly item: Init<typeof SendItemSchema> & { readonly sendId: bigint };
+  readonly settle: (result: SendResult) => void;
+  readonly fail: (error: unknown) => void;
+  /** Between repeats on a stream whose server could not decide yet. */
+  readonly backoff: Backoff;
+}
+
+/**
+ * One connection, kept for ever: lost, it is dialled again; what was sent and not answered is
+ * sent again under its key, so that it takes effect once.
+ *
+ * The loop over it gets every event of its rooms. An event is acknowledged when the loop asks
+ * for the next item: what a loop did not finish comes again.
+ */
+export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable {
+  readonly #caller: Caller;
+  readonly #open: Init<typeof OpenSchema>;
+  readonly #logger: Logger;
+  readonly #rooms: Set<string>;
+  readonly #incoming = new Outbox<LiveItem>(INCOMING_ITEMS);
+  /** Delivery ids that are handled (true) or wait for the loop (false), oldest first. */
+  readonly #known = new Map<string, boolean>();
+  readonly #pending = new Map<bigint, PendingSend>();
+  readonly #closing = new AbortController();
+  #outbox = new Outbox<Request>(OUTGOING_FRAMES);
+  #isOpen = false;
+  #sendIds = 0n;
+  #kept: Promise<void> | undefined;
+  #ended: RoomdError | undefined;
+  #opened!: () => void;
+  #refused!: (error: RoomdError) => void;
+
+  constructor(caller: Caller, { logger, ...open }: LiveOptions) {
+    this.#caller = caller;
+    this.#logger = logger ?? quietConsole;
+    this.#open = { ...open, acknowledges: true };
+    this.#rooms = new Set(open.roomIds);
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws RoomdError - The server refused it, or it is not there after 15 s; it is still
+   * dialled then.
+   */
+  async open(): Promise<this> {
+    if (this.#kept !== undefined) {
+      throw new TypeError("this connection was opened before");
+    }
+    const opened = new Promise<void>((resolve, reject) => {
+      this.#opened = resolve;
+      this.#refused = reject;
+    });
+    this.#kept = this.#stayConnected();
+    const patience = new AbortController();
+    const late = sleep(OPEN_MS, patience.signal).then(() => {
+      const message = `not open within ${OPEN_MS / 1000} s; it is still being dialled`;
+      throw new RoomdError(message, Code.Unavailable);
+    });
+    late.catch(() => undefined);
+    try {
+      await Promise.race([opened, late]);
+    } finally {
+      patience.abort();
+    }
+    return this;
+  }
+
+  /**
+   * Sends a message; returns what became of it.
+   *
+   * A message that a hook blocked is a result with `outcome`, not an error.
+   *
+   * @throws RoomdError - Nothing was decided.
+   */
+  async send(message: Without<typeof SendItemSchema, "sendId">): Promise<SendResult> {
+    this.#throwIfEnded();
+    if (this.#pending.size >= PENDING_SENDS) {
+      const words = `${PENDING_SENDS} messages wait for their answers`;
+      throw new RoomdError(words, Code.ResourceExhausted, { reason: "OVERLOADED" });
+    }
+    this.#sendIds += 1n;
+    const sendId = this.#sendIds;
+    const item = { ...message, sendId, idempotencyKey: message.idempotencyKey || newKey() };
+    return await new Promise<SendResult>((settle, fail) => {
+      const backoff = new Backoff(this.#caller.reconnect);
+      this.#pending.set(sendId, { item, settle, fail, backoff });
+      this.#transmit(item);
+    });
+  }
+
+  /** Typing, presence, receipts, reactions; lost when the connection is down. */
+  async signal(roomId: string, type: EphemeralType, data?: JsonObject): Promise<void> {
+    this.#throwIfEnded();
+    if (this.#isOpen) {
+      await this.#put({ case: "signal", value: { roomId, type, ...(data && { data }) } });
+    }
+  }
+
+  /** See more rooms. */
+  async subscribe(...roomIds: string[]): Promise<void> {
+    roomIds.forEach((id) => this.#rooms.add(id));
+    if (this.#isOpen) {
+      await this.#put({ case: "subscribe", value: { roomIds } });
+    }
+  }
+
+  /** See fewer rooms. */
+  async unsubscribe(...roomIds: string[]): Promise<void> {
+    roomIds.forEach((id) => this.#rooms.delete(id));
+    if (this.#isOpen) {
+      await this.#put({ case: "unsubscribe", value: { roomIds } });
+    }
+  }
+
+  /** What the connection shows; ends when it is closed. One loop at a time. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<LiveItem, void, undefined> {
+    for (;;) {
+      const next = await this.#incoming.next();
+      if (next.done) {
+        break;
+      }
+      const item = next.value;
+      let handled = false;
+      try {
+        yield item;
+        handled = true;
+      } finally {
+        if (item.case === "event") {
+          this.#settle(item.value.deliveryId, handled);
+        }
+      }
+    }
+    if (this.#ended) {
+      throw this.#ended;
+    }
+  }
+
+  /** Hangs up. What was sent and not answered fails: whether it was decided is not known. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#incoming.close();
+    await this.#kept;
+    this.#failPending(new RoomdError("the connection was closed", Code.Canceled));
+  }
+
+  /** `close()`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #throwIfEnded(): void {
+    if (this.#ended) {
+      throw this.#ended;
+    }
+    if (this.#closing.signal.aborted) {
+      throw new RoomdError("the connection was closed", Code.Canceled);
+    }
+  }
+
+  #put(message: Message): Promise<void> {
+    return this.#outbox.put({ message });
+  }
+
+  // ---------------------------------------------------------------- the stream
+
+  async #stayConnected(): Promise<void> {
+    const backoff = new Backoff(this.#caller.reconnect);
+    while (!this.#closing.signal.aborted) {
+      const began = performance.now();
+      let waitMs: number | undefined;
+      try {
+        waitMs = await this.#serve();
+      } catch (failure) {
+        const error = errorFrom(failure);
+        if (!this.#closing.signal.aborted && isFinal(error)) {
+          this.#end(error);
+          return;
+        }
+      }
+      backoff.served(performance.now() - began);
+      const backoffMs = backoff.nextMs();
+      await sleep(waitMs ?? backoffMs, this.#closing.signal);
+    }
+  }
+
+  /** One stream; how long to wait after it, when the server said. */
+  async #serve(): Promise<number | undefined> {
+    // An outbox per stream: what waits in the one of a lost stream is not for this one.
+    const outbox = new Outbox<Request>(OUTGOING_FRAMES);
+    const open = { ...this.#open, roomIds: [...this.#rooms] };
+    outbox.offer({ message: { case: "open", value: open } });
+    this.#outbox = outbox;
+    const hangUp = new AbortController();
+    const cut = () => hangUp.abort();
+    this.#closing.signal.addEventListener("abort", cut);
+    let waitMs: number | undefined;
+    try {
+      const method = ChannelService.method.connect;
+      for await (const response of await this.#caller.bidi(method, outbox, hangUp.signal)) {
+        waitMs = this.#take(response) ?? waitMs;
+      }
+      return waitMs;
+    } finally {
+      this.#isOpen = false;
+      this.#closing.signal.removeEventListener("abort", cut);
+      outbox.close();
+      hangUp.abort();
+    }
+  }
+
+  /** Handle one message; how long to wait after the stream, when it says so. */
+  #take({ message }: ChannelServiceConnectResponse): number | undefined {
+    switch (message.case) {
+      case "opened":
+        this.#isOpen = true;
+        this.#opened();
+        this.#sendAgain();
+        break;
+      case "batch":
+        this.#takeBatch(message.value);
+        break;
+      case "closing":
+        return Math.random() * milliseconds(message.value.reconnectJitter);
+      default: // a newer server; or a pong
+    }
+    return undefined;
+  }
+
+  #takeBatch({ deliveries, ephemerals, results, droppedEphemerals }: Batch): void {
+    for (const result of results) {
+      this.#takeResult(result);
+    }
+    for (const value of ephemerals) {
+      this.#incoming.offer({ case: "ephemeral", value });
+    }
+    for (const value of deliveries) {
+      this.#takeDelivery(value);
+    }
+    if (droppedEphemerals > 0n) {
+      this.#logger.warn(`the server dropped ${droppedEphemerals} fleeting events: read faster`);
+    }
+  }
+
+  #takeDelivery(value: ConnectionDelivery): void {
+    const handled = this.#known.get(value.deliveryId);
+    if (handled === true) {
+      this.#acknowledge(value.deliveryId);
+    } else if (handled === undefined && this.#incoming.offer({ case: "event", value })) {
+      this.#known.set(value.deliveryId, false);
+    }
+  }
+
+  #takeResult(result: SendResult): void {
+    const pending = this.#pending.get(result.sendId);
+    if (pending === undefined) {
+      return;
+    }
+    const error = result.status?.code ? errorOfStatus(result.status) : undefined;
+    if (error?.code === Code.Unavailable) {
+      // Nothing was decided: it is sent again, under its key.
+      const again = () => this.#pending.has(result.sendId) && this.#transmit(pending.item);
+      void sleep(pending.backoff.nextMs(), this.#closing.signal).then(again);
+      return;
+    }
+    this.#pending.delete(result.sendId);
+    if (error) {
+      pending.fail(error);
+    } else {
+      pending.settle(result);
+    }
+  }
+
+  /** What no stream has answered yet; the server knows the keys of what it took before. */
+  #sendAgain(): void {
+    for (const { item } of this.#pending.values()) {
+      this.#transmit(item);
+    }
+  }
+
+  /** Send when there is a stream; the next one sends all that is pending. */
+  #transmit(item: PendingSend["item"]): void {
+    if (this.#isOpen) {
+      void this.#put({ case: "send", value: { items: [item] } });
+    }
+  }
+
+  /** A delivery was handed to the loop: acknowledge it, or take it again when it is offered. */
+  #settle(deliveryId: string, handled: boolean): void {
+    this.#known.delete(deliveryId);
+    if (!handled) {
+      return;
+    }
+    this.#known.set(deliveryId, true);
+    this.#acknowledge(deliveryId);
+    for (const [oldest, isHandled] of this.#known) {
+      if (this.#known.size <= REMEMBERED) {
+        break;
+      }
+      if (isHandled) {
+        this.#known.delete(oldest);
+      }
+    }
+  }
+
+  #acknowledge(deliveryId: string): void {
+    void this.#put({ case: "acknowledge", value: { deliveryIds: [deliveryId] } });
+  }
+
+  /** The server will never take this connection as it is. */
+  #end(error: RoomdError): void {
+    this.#ended = error;
+    this.#refused(error);
+    this.#incoming.close();
+    this.#failPending(error);
+    this.#logger.warn(`the connection ends: ${error.message}`);
+  }
+
+  #failPending(error: RoomdError): void {
+    for (const { fail } of this.#pending.values()) {
+      fail(error);
+    }
+    this.#pending.clear();
+  }
+}
+
+function isFinal({ code }: RoomdError): boolean {
+  return REFUSALS.has(code) || code === Code.NotFound;
+}
