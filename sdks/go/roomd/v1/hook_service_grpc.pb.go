@@ -42,6 +42,11 @@ const (
 // the consumer group: each invocation goes to exactly one attached worker, the least
 // loaded one; when that worker dies the next one gets it at once, with the same
 // invocation id and a new lease.
+//
+// The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+// workers and calls may register, serve and change, and whether their answers may block or
+// modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+// (Settled INVALID) and counts as a failure of the hook.
 type HookServiceClient interface {
 	// Stores a PERSISTENT hook. ALREADY_EXISTS/HOOK_EXISTS, INVALID_ARGUMENT/
 	// TRIGGER_MODE_MISMATCH.
@@ -201,6 +206,11 @@ type HookService_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, Connec
 // the consumer group: each invocation goes to exactly one attached worker, the least
 // loaded one; when that worker dies the next one gets it at once, with the same
 // invocation id and a new lease.
+//
+// The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+// workers and calls may register, serve and change, and whether their answers may block or
+// modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+// (Settled INVALID) and counts as a failure of the hook.
 type HookServiceServer interface {
 	// Stores a PERSISTENT hook. ALREADY_EXISTS/HOOK_EXISTS, INVALID_ARGUMENT/
 	// TRIGGER_MODE_MISMATCH.

@@ -2005,6 +2005,11 @@ export const GetInvocationPayloadResponseSchema: GenMessage<GetInvocationPayload
  * loaded one; when that worker dies the next one gets it at once, with the same
  * invocation id and a new lease.
  *
+ * The grant of a key may bound which triggers, modes, rooms and kinds of handlers its
+ * workers and calls may register, serve and change, and whether their answers may block or
+ * modify: PERMISSION_DENIED/GRANT_MISSING. An answer beyond the grant is not applied
+ * (Settled INVALID) and counts as a failure of the hook.
+ *
  * @generated from service roomd.v1.HookService
  */
 export const HookService: GenService<{
