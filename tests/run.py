@@ -35,6 +35,7 @@ PACKAGES = ("roomd", "roomd_server")
 REQUIRE_ALL = "ROOMD_REQUIRE_ALL"
 """Set, as ``CI`` is by CI: a toolchain that is absent is a failure, not a skipped step."""
 GO = ROOT / "sdks" / "go"
+TYPESCRIPT = ROOT / "sdks" / "typescript"
 INSTALLER_TAIL_LINES = 40
 
 PROBE = """
@@ -270,6 +271,14 @@ def go(with_: Environment, *arguments: str) -> str | int:
     return run(["go", *arguments], with_, GO, ROOMD_SERVER_CMD=server)
 
 
+def npm(with_: Environment, *arguments: str) -> str | int:
+    """Run npm in the TypeScript SDK, with a real server to test against."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return absent("node")
+    server = shlex.join(with_.python("-m", "roomd_server.cli"))
+    return run(["npm", *arguments], with_, TYPESCRIPT, ROOMD_SERVER_CMD=server)
+
+
 STEPS: dict[str, Step] = {
     "ruff": lambda env, _: run(env.tool("ruff", "check"), env),
     "format": lambda env, _: run(env.tool("ruff", "format", "--check"), env),
@@ -279,12 +288,14 @@ STEPS: dict[str, Step] = {
     "buf-format": lambda env, _: run(env.tool("buf", "format", "--diff", "--exit-code"), env),
     "buf-breaking": lambda env, _: check_breaking(env),
     "generated": lambda env, _: run(env.python("proto/generate.py", "--check"), env),
+    "ts-install": lambda env, _: npm(env, "ci", "--ignore-scripts", "--no-audit", "--no-fund"),
     "generated-sdks": lambda env, _: run(env.python("proto/generate_sdks.py", "--check"), env),
     "go-vet": lambda env, _: go(env, "vet", "./..."),
     "go-staticcheck": lambda env, _: go(
         env, "tool", "-modfile=tools/go.mod", "staticcheck", "./..."
     ),
     "go-test": lambda env, _: go(env, "test", "-race", "-count=1", "./..."),
+    "ts-test": lambda env, _: npm(env, "test"),
     "pytest": tests,
 }
 

@@ -33,9 +33,9 @@ export class Registration {
     return this.handler.name;
   }
 
-  /** Whether the server has taken it once. */
-  get isAttached(): boolean {
-    return this.#state === "attached";
+  /** Whether the server has not said anything about it yet. */
+  get isWaiting(): boolean {
+    return this.#state === "waiting";
   }
 
   /** Serve it no more. */

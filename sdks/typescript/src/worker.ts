@@ -343,11 +343,11 @@ export class Worker implements AsyncDisposable {
   }
 
   #attach(stream: WorkerStream, registrations: Iterable<Registration>): void {
-    const handlers = Array.from(registrations, ({ handler, isAttached }) => ({
+    const handlers = Array.from(registrations, ({ handler, isWaiting }) => ({
       name: handler.name,
       ...(handler.spec && { spec: handler.spec }),
       // Once: on a later stream whoever took over meanwhile keeps it. "*": whatever is there.
-      etag: this.#takeover && !isAttached ? "*" : "",
+      etag: this.#takeover && isWaiting ? "*" : "",
       maxInFlight: handler.maxInFlight,
     }));
     if (handlers.length === 0) {
