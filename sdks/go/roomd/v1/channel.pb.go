@@ -806,7 +806,8 @@ func (x *RateLimit) GetMaxPerHour() float64 {
 // min(max_delay, base_delay * exponential_base ^ attempt); Retry-After is obeyed.
 type RetryPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Tries after the first one. Default 3.
+	// Tries after the first one. Not set: 3, but while the channel answers nobody (an outage)
+	// a delivery is tried until its deadline.
 	MaxRetries *int32 `protobuf:"varint,1,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
 	// Default 1 s.
 	BaseDelay *durationpb.Duration `protobuf:"bytes,2,opt,name=base_delay,json=baseDelay,proto3" json:"base_delay,omitempty"`

@@ -213,7 +213,8 @@ export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
  */
 export type RetryPolicy = Message<"roomd.v1.RetryPolicy"> & {
   /**
-   * Tries after the first one. Default 3.
+   * Tries after the first one. Not set: 3, but while the channel answers nobody (an outage)
+   * a delivery is tried until its deadline.
    *
    * @generated from field: optional int32 max_retries = 1;
    */
