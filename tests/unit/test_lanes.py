@@ -15,7 +15,7 @@ from roomd import v1 as pb
 from roomd_server.core.attempts import Attempt, Told, failed, told_by_failure
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.errors import Unavailable
-from roomd_server.core.lane import Job, Lane
+from roomd_server.core.lane import Job, Lane, Ready
 from roomd_server.core.room import Draft, RoomActor
 
 DOWN = Attempt(failed("timeout", "down", retryable=True), Told.FAILS)
@@ -202,10 +202,10 @@ async def test_a_delivery_that_fails_alone_is_given_up(rig: LaneRig) -> None:
     lonely, others = await rig.room("lonely"), await rig.room("others")
     answer = rig.sender.attempt
 
-    async def poisoned(lane: Lane, job: Job, event: pb.RoomEvent) -> Attempt:
-        if event.content.text.body == "poison":
+    async def poisoned(lane: Lane, job: Job, ready: Ready) -> Attempt:
+        if ready.event.content.text.body == "poison":
             rig.sender.answers.append(DOWN)
-        return await answer(lane, job, event)
+        return await answer(lane, job, ready)
 
     rig.sender.attempt = poisoned  # type: ignore[method-assign]
     delivery = await rig.say(lonely, "poison")

@@ -81,3 +81,18 @@ def blames_the_channel(binding: pb.Binding, attempt: Attempt) -> bool:
     if binding.retry_policy.HasField("max_retries"):
         return False
     return attempt.told is Told.FAILS
+
+
+def expired(delivery: pb.Delivery) -> pb.DeliveryResult:
+    """What is said of a delivery that comes too late: why its last attempt failed, if any."""
+    result = failed("expired", "its deadline passed before it could be sent")
+    if delivery.result.error_code:
+        result.CopyFrom(delivery.result)
+    result.state = pb.DELIVERY_STATE_EXPIRED
+    return result
+
+
+def circuit_open() -> Attempt:
+    """What is said while the breaker lets nothing through."""
+    fault = failed("circuit_open", "the channel failed too often; waiting", retryable=True)
+    return Attempt(fault, counts=False)

@@ -21,6 +21,8 @@ from roomd_server.core.attempts import (
     Attempt,
     Told,
     blames_the_channel,
+    circuit_open,
+    expired,
     failed,
 )
 from roomd_server.core.bus import FrameworkBus
@@ -339,7 +341,7 @@ class Lanes:
         try:
             while True:
                 if job.expires <= self._.clock.monotonic():
-                    return Outcome(delivery, _expired(delivery), counted)
+                    return Outcome(delivery, expired(delivery), counted)
                 attempt = await self._attempt(lane, job)
                 result = attempt.result
                 counted += attempt.counts
@@ -417,7 +419,7 @@ class Lanes:
         actor = lane.actor
         breaker = self._.channels.breaker(actor.org, lane.channel_id)
         if breaker.retry_seconds(self._.clock.monotonic()):
-            return _circuit_open()  # before anything is made for it, and a place is taken
+            return circuit_open()  # before anything is made for it, and a place is taken
         edits = actor.edits
         ready = await self._prepared(lane, job)
         if isinstance(ready, Attempt):
@@ -459,7 +461,7 @@ class Lanes:
         probes = breaker.is_open
         if not breaker.allow(self._.clock.monotonic()):
             lane.place.give_back()
-            return _circuit_open()
+            return circuit_open()
         told = Told.NOTHING
         try:
             attempt = await sender.attempt(lane, job, ready)
@@ -489,17 +491,3 @@ class Lanes:
         elif breaker.success():
             self._.bus.emit(org, "circuit_breaker_closed", channel_id=channel_id)
             self.wake(org, channel_id)
-
-
-def _expired(delivery: pb.Delivery) -> pb.DeliveryResult:
-    """What is said of a delivery that comes too late: why its last attempt failed, if any."""
-    result = failed("expired", "its deadline passed before it could be sent")
-    if delivery.result.error_code:
-        result.CopyFrom(delivery.result)
-    result.state = pb.DELIVERY_STATE_EXPIRED
-    return result
-
-
-def _circuit_open() -> Attempt:
-    fault = failed("circuit_open", "the channel failed too often; waiting", retryable=True)
-    return Attempt(fault, counts=False)
