@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from roomd import v1 as pb
 from roomd.models.channel import ChannelBinding, ChannelCapabilities, RateLimit, RetryPolicy
@@ -316,6 +317,10 @@ def _tool_call_to_pb(content: ToolCallContent) -> pb.ToolCallContent:
     return call
 
 
+UNKNOWN_CONTENT = "unknown"
+"""Code of the notice that stands for content of a kind that this SDK does not know."""
+
+
 def content_from_pb(content: pb.Content) -> EventContent:
     """Content from protobuf; a kind that this SDK does not know becomes a system notice."""
     kind = content.WhichOneof("kind")
@@ -394,7 +399,8 @@ def content_from_pb(content: pb.Content) -> EventContent:
             )
         case "system":
             return SystemContent(body=value.body, code=value.code or None, data=mapping(value.data))
-    return SystemContent(body="", code="withdrawn" if kind is None else f"unknown:{kind}")
+    is_later = kind is not None or len(UnknownFieldSet(content)) > 0
+    return SystemContent(body="", code=UNKNOWN_CONTENT if is_later else "withdrawn")
 
 
 def _ms(value: Duration) -> float:

@@ -351,6 +351,8 @@ class Worker:
         try:
             if handler is None:
                 answer: Answer = _failure(pb.ERROR_REASON_NOT_ATTACHED, "no such handler here")
+            elif invocation.WhichOneof("input") is None:
+                answer = _unknown("this SDK does not know this kind of work")
             else:
                 async with deadline:
                     if invocation.HasField("oversize"):
@@ -452,6 +454,12 @@ def _say_goodbye(stream: _Stream, reason: str) -> None:
     """No new work after this; what runs is finished, then the stream ends."""
     with contextlib.suppress(asyncio.QueueFull):
         stream.outgoing.put_nowait(pb.ConnectRequest(goodbye=pb.Goodbye(reason=reason)))
+
+
+def _unknown(message: str) -> pb.Failure:
+    """Work that a later version may know."""
+    reason = pb.ERROR_REASON_METHOD_UNKNOWN
+    return pb.Failure(status=pb.Status(code=12, message=message, reason=reason))
 
 
 def _failure(reason: pb.ErrorReason, message: str) -> pb.Failure:

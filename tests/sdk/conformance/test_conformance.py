@@ -1,0 +1,100 @@
+"""Every SDK against every case; see README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from conform_cases import Case, all_cases, cases_for
+from conform_process import WorkerProcess
+from conform_sdk_role import Failed, SdkRole
+from conform_sdks import SDKS, Absent, Sdk, is_required, present, worker_command
+
+Workers = Callable[[Sdk], list[str]]
+CASES = cases_for("sdk")
+TABLE = [pytest.param(sdk, case, id=f"{sdk.name}-{case.id}") for sdk in present() for case in CASES]
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Workers:
+    """The command of an SDK's worker, built when first asked for."""
+    built: dict[str, list[str] | str] = {}
+
+    def command(sdk: Sdk) -> list[str]:
+        if sdk.name not in built:
+            try:
+                built[sdk.name] = worker_command(sdk, tmp_path_factory.mktemp(sdk.name))
+            except Absent as absent:
+                built[sdk.name] = str(absent)
+        found = built[sdk.name]
+        if isinstance(found, str):
+            assert not is_required(), found
+            pytest.skip(found)
+        return found
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def long_lived() -> Iterator[dict[str, WorkerProcess]]:
+    """One process per SDK for all cases that leave it alive."""
+    processes: dict[str, WorkerProcess] = {}
+    yield processes
+    codes = {name: process.end() for name, process in processes.items()}
+    assert not any(codes.values()), f"workers that did not end with 0: {codes}"
+
+
+def process_for(case: Case, command: list[str], kept: dict[str, WorkerProcess]) -> WorkerProcess:
+    """A worker for a case: the kept one, unless the case ends it."""
+    name = command[-1]
+    if not case.own_process and name in kept and kept[name].alive:
+        return kept[name]
+    process = WorkerProcess(command)
+    process.start()
+    if not case.own_process:
+        kept[name] = process
+    return process
+
+
+async def play(case: Case, process: WorkerProcess) -> str:
+    """Play a case; why it failed, '' when it did not."""
+    try:
+        await SdkRole(case, process).play()
+    except Failed as failure:
+        return str(failure)
+    finally:
+        if case.own_process:
+            process.end()
+    return ""
+
+
+@pytest.mark.parametrize(("sdk", "case"), TABLE)
+async def test_the_sdk_passes_the_case(
+    sdk: Sdk, case: Case, commands: Workers, long_lived: dict[str, WorkerProcess]
+) -> None:
+    if case.id in sdk.lacks:
+        pytest.skip(f"{sdk.title} does not have it: {sdk.lacks[case.id]}")
+    failed = await play(case, process_for(case, commands(sdk), long_lived))
+    if failed:
+        pytest.fail(failed, pytrace=False)  # the script says where, not the runner's code
+
+
+def test_every_sdk_of_the_table_is_here_where_all_are_required() -> None:
+    if is_required():
+        assert [sdk.name for sdk in present()] == list(SDKS)
+
+
+def test_there_are_cases_for_both_roles_and_each_has_a_sentence_and_a_rule() -> None:
+    cases = all_cases()
+    assert len(cases) >= 55
+    assert len(cases_for("server")) >= 20
+    for case in cases:
+        assert case.title.endswith("."), case.id
+        assert " " in case.title, case.id
+        assert case.rule, case.id
+
+
+def test_what_an_sdk_lacks_is_a_case() -> None:
+    known = {case.id for case in all_cases()}
+    for sdk in SDKS.values():
+        assert set(sdk.lacks) <= known, sdk.name
