@@ -9,6 +9,7 @@ import r07_hook_garbage
 import r13_provider_outage
 import r15_poison_event
 import r16_two_bots
+import r19_fuzz
 from findings import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -18,5 +19,6 @@ FAULTS: tuple[Fault, ...] = (
     r13_provider_outage.FAULT,
     r15_poison_event.FAULT,
     r16_two_bots.FAULT,
+    r19_fuzz.FAULT,
     d3_hostile_frames.FAULT,
 )
