@@ -6,9 +6,14 @@ import d3_hostile_frames
 import r05_hook_hangs
 import r06_worker_killed
 import r07_hook_garbage
+import r08_half_open
+import r10_idle_subscriptions
+import r11_subscribe_cancel
 import r13_provider_outage
 import r15_poison_event
 import r16_two_bots
+import r17_clock_jumps
+import r18_disk_full
 import r19_fuzz
 from findings import Fault
 
@@ -16,9 +21,14 @@ FAULTS: tuple[Fault, ...] = (
     r05_hook_hangs.FAULT,
     r06_worker_killed.FAULT,
     r07_hook_garbage.FAULT,
+    r08_half_open.FAULT,
+    r10_idle_subscriptions.FAULT,
+    r11_subscribe_cancel.FAULT,
     r13_provider_outage.FAULT,
     r15_poison_event.FAULT,
     r16_two_bots.FAULT,
+    r17_clock_jumps.FAULT,
+    r18_disk_full.FAULT,
     r19_fuzz.FAULT,
     d3_hostile_frames.FAULT,
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from faults import FAULTS
-from findings import Fault
+from findings import Fault, Report
+from r18_disk_full import NoMounts
 from site_of_test import Site
 
 pytestmark = pytest.mark.slow
@@ -18,9 +19,17 @@ pytestmark = pytest.mark.slow
 UNSAFE = [(fault, *one) for fault in FAULTS for one in fault.without.items()]
 
 
+async def tried(fault: Fault, site: Site) -> Report:
+    """The report of a short run."""
+    try:
+        return await fault.run(site, fault.short)
+    except NoMounts as why:
+        pytest.skip(f"{fault.fault_id} IS NOT SHOWN HERE, it needs a small tmpfs: {why}")
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.fault_id}: {fault.title}")
 async def test_what_is_promised_holds(fault: Fault, tmp_path: Path) -> None:
-    report = await fault.run(Site(tmp_path), fault.short)
+    report = await tried(fault, Site(tmp_path))
     assert report.findings
     assert report.broken == []
 
@@ -31,5 +40,5 @@ async def test_what_is_promised_holds(fault: Fault, tmp_path: Path) -> None:
 async def test_a_missing_precaution_is_seen(
     fault: Fault, without: str, what: str, tmp_path: Path
 ) -> None:
-    report = await fault.run(Site(tmp_path, (without,)), fault.short)
+    report = await tried(fault, Site(tmp_path, (without,)))
     assert what in {finding.what for finding in report.broken}, report.findings
