@@ -18,7 +18,8 @@ from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import KeyRecord, StoreConflict, WriteSet
 from roomd_server.stores import sqlite_writer
 from roomd_server.stores.sqlite import SqliteStore
-from roomd_server.stores.sqlite_rows import RARE, TABLES, Heads
+from roomd_server.stores.sqlite_rows import RARE, Heads
+from roomd_server.stores.sqlite_statements import TABLES
 
 
 @pytest.fixture(params=["file", ":memory:"])

@@ -113,6 +113,64 @@ class QueuedText(NamedTuple):
     queued_time: float
 
 
+class ObserverRow(NamedTuple):
+    """Something that one durable observer has still to see, or was given up: ``parked``."""
+
+    invocation_id: str
+    """The same over all attempts."""
+    hook: str
+    room_id: str
+    trigger: pb.HookTrigger
+    event_id: str
+    """The stored event it is about: told as it may be read when it is told. Empty: a payload."""
+    payload: bytes
+    """A serialised ``HookPayload``; empty with an ``event_id``."""
+    create_time: float
+    attempts: int = 0
+    """Attempts that failed."""
+    due: float = 0.0
+    """Wall time before which it is not told (again)."""
+    parked: bool = False
+    park_time: float = 0.0
+    status: bytes = b""
+    """A serialised ``Status``: how the last attempt failed."""
+    told: pb.HookPayload | None = None
+    """What an ``event_id`` stands for, while it is at hand; not stored."""
+
+
+class ObserverCount(NamedTuple):
+    """How many rows a hook has."""
+
+    org: str
+    hook: str
+    waiting: int
+    parked: int
+
+
+@dataclass(slots=True)
+class ObserverQuery:
+    """Which rows of a hook: by room, and in a room in the order in which they were added."""
+
+    hook: str
+    limit: int
+    parked: bool = False
+    room_id: str = ""
+    """Only rows of this room."""
+    after: tuple[str, int] | None = None
+    """(room id, position) of the last row seen; see ``PlacedRow``."""
+    invocation_ids: Sequence[str] = ()
+    """Only these."""
+    parked_before: float | None = None
+    """Only rows that were parked before this wall time."""
+
+
+class PlacedRow(NamedTuple):
+    """A row and its place: positions grow in the order in which rows were added."""
+
+    position: int
+    row: ObserverRow
+
+
 @dataclass(slots=True)
 class WriteSet:
     """Everything that is committed together. One transaction; all or nothing.
@@ -158,6 +216,13 @@ class WriteSet:
     removed_channels: Sequence[str] = ()
     hooks: Sequence[pb.Hook] = ()
     removed_hooks: Sequence[str] = ()
+    """With all their observer rows."""
+    observer_rows: Sequence[ObserverRow] = ()
+    """New rows, each behind all that its hook and room have."""
+    changed_observer_rows: Sequence[ObserverRow] = ()
+    """Stored rows with new values of ``attempts`` … ``status``; one that is gone stays gone."""
+    removed_observer_rows: Sequence[str] = ()
+    """Their invocation ids."""
     handlers: Sequence[pb.Handler] = ()
     """Handlers that are no hooks: what workers said of themselves last."""
     removed_handlers: Sequence[str] = ()
@@ -373,6 +438,23 @@ class Store(Protocol):
 
     async def list_hooks(self) -> list[pb.Hook]:
         """Stored hooks of all organizations."""
+
+    async def observer_rows(self, org: str, query: ObserverQuery) -> list[PlacedRow]:
+        """Rows by room id, then by position."""
+
+    async def oldest_observer_rows(self, org: str, hook: str, limit: int) -> list[PlacedRow]:
+        """Waiting rows of all rooms of a hook, by position."""
+
+    async def observer_counts(self, org: str | None, room_id: str = "") -> list[ObserverCount]:
+        """Rows of each hook that has any, of one or all organizations, of one or all rooms;
+        by organization and hook.
+        """
+
+    async def purge_parked(self, before: float) -> list[ObserverCount]:
+        """Remove rows that were parked before a wall time; how many of which hook."""
+
+    async def events_by_id(self, org: str, event_ids: Sequence[str]) -> list[pb.RoomEvent]:
+        """Those of the events that exist, of any room, in no order."""
 
     async def list_handlers(self) -> list[tuple[str, pb.Handler]]:
         """(org, handler) of all organizations."""

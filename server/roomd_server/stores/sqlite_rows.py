@@ -13,11 +13,47 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from roomd import v1 as pb
-from roomd_server.core.ports import StoreConflict, WriteSet
+from roomd_server.core.ports import ObserverRow, StoreConflict, WriteSet
 from roomd_server.core.times import seconds_of
+from roomd_server.stores.sqlite_statements import (
+    BINDING_PUT,
+    BINDING_REMOVE,
+    CHANGE_NEW,
+    CHANNEL_PUT,
+    CHANNEL_REMOVE,
+    DELIVERY_PUT,
+    EVENT_CHANGE,
+    EVENT_NEW,
+    HANDLER_PUT,
+    HANDLER_REMOVE,
+    HOOK_PUT,
+    HOOK_REMOVE,
+    KEY_PUT,
+    LOG,
+    MARKER_PUT,
+    OBSERVATION_PUT,
+    OBSERVER_ROW_CHANGE,
+    OBSERVER_ROW_NEW,
+    OBSERVER_ROW_REMOVE,
+    OBSERVER_ROWS_OF_HOOK_REMOVE,
+    PARTICIPANT_PUT,
+    PROVIDER_ID_PUT,
+    QUEUED_PUT,
+    QUEUED_REMOVE,
+    REWIND_SEARCH,
+    ROOM_ERASE,
+    ROOM_NEW,
+    ROOM_PUT,
+    TABLE_OF,
+    TABLES,
+    TASK_PUT,
+    EachRow,
+    Insert,
+    Statement,
+)
 
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
@@ -27,156 +63,6 @@ CHUNK_ROWS = (128, 32, 8, 1)
 
 MAX_HEADS = 50_000
 """Rooms whose log position is kept in memory."""
-
-
-class Insert(NamedTuple):
-    """An INSERT of any number of rows."""
-
-    head: str
-    values: str
-    """Placeholders of one row."""
-    tail: str = ""
-    conflict: str = ""
-    """What ``StoreConflict`` names when a row is refused."""
-
-
-class EachRow(NamedTuple):
-    """A statement that is run once per row: rare ones."""
-
-    sql: str
-
-
-Statement = Insert | EachRow
-
-
-def _insert(
-    table: str, columns: str, tail: str = "", *, values: str = "", conflict: str = ""
-) -> Insert:
-    values = values or f"({','.join('?' * len(columns.split(',')))})"
-    return Insert(f"INSERT INTO {table} ({columns}) VALUES ", values, tail, conflict)
-
-
-def _upsert(table: str, columns: str, key: str, changed: str, values: str = "") -> Insert:
-    setters = ", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in changed.split(","))
-    return _insert(table, columns, f" ON CONFLICT ({key}) DO UPDATE SET {setters}", values=values)
-
-
-_ROOM_COLUMNS = "org, room_id, status, last_activity, timer_due, data"
-_IN_OPEN_ROOM = (
-    "(?,?,?,?,coalesce((SELECT status IN (1, 2) FROM rooms WHERE org = ? AND room_id = ?), 0))"
-)
-_LOG = "event"
-"""A position in the log that is not the next one, or an event id that is taken."""
-
-ROOM_NEW = _insert("rooms", _ROOM_COLUMNS, conflict="room")
-ROOM_PUT = _upsert("rooms", _ROOM_COLUMNS, "org, room_id", "status, last_activity, timer_due, data")
-EVENT_NEW = _insert(
-    "events",
-    "org, room_id, idx, event_id, type, status, deleted, parent_event_id, channel_id,"
-    " participant_id, correlation_id, create_time, data",
-    conflict=_LOG,
-)
-EVENT_CHANGE = EachRow(
-    "UPDATE events SET type = ?, status = ?, deleted = ?, parent_event_id = ?, channel_id = ?,"
-    " participant_id = ?, correlation_id = ?, create_time = ?, data = ?"
-    " WHERE org = ? AND event_id = ? AND room_id = ?"
-)
-CHANGE_NEW = _insert("changes", "org, room_id, sequence, after_index, item", conflict=_LOG)
-BINDING_PUT = _upsert(
-    "bindings",
-    "org, room_id, channel_id, data, open",
-    "org, room_id, channel_id",
-    "data",
-    _IN_OPEN_ROOM,
-)
-BINDING_REMOVE = EachRow("DELETE FROM bindings WHERE org = ? AND room_id = ? AND channel_id = ?")
-PARTICIPANT_PUT = _upsert(
-    "participants",
-    "org, room_id, participant_id, data, open",
-    "org, room_id, participant_id",
-    "data",
-    _IN_OPEN_ROOM,
-)
-TASK_PUT = _upsert(
-    "tasks", "org, room_id, task_id, status, data", "org, room_id, task_id", "status, data"
-)
-OBSERVATION_PUT = _upsert(
-    "observations",
-    "org, room_id, observation_id, category, data",
-    "org, room_id, observation_id",
-    "category, data",
-)
-DELIVERY_PUT = _upsert(
-    "deliveries",
-    "org, room_id, event_index, delivery_id, channel_id, state, data",
-    "org, delivery_id",
-    "state, data",
-)
-PROVIDER_ID_PUT = _upsert(
-    "delivery_provider_ids",
-    "org, channel_id, provider_message_id, room_id, delivery_id",
-    "org, channel_id, provider_message_id",
-    "room_id, delivery_id",
-)
-# The last parameter is the time of the commit: only a key that has expired by then gives
-# way. A row that stays is missing in the count of changed rows.
-KEY_PUT = _insert(
-    "keys",
-    "org, scope, key, expires, fingerprint, value",
-    " ON CONFLICT (org, scope, key) DO UPDATE SET expires = excluded.expires,"
-    " fingerprint = excluded.fingerprint, value = excluded.value WHERE keys.expires <= ?",
-    conflict="key",
-)
-MARKER_PUT = _upsert(
-    "markers", "org, room_id, channel_id, data", "org, room_id, channel_id", "data"
-)
-QUEUED_PUT = _upsert(
-    "queued",
-    "org, room_id, queued_id, queued_time, request",
-    "org, room_id, queued_id",
-    "queued_time, request",
-)
-QUEUED_REMOVE = EachRow("DELETE FROM queued WHERE org = ? AND room_id = ? AND queued_id = ?")
-CHANNEL_PUT = _upsert("channels", "org, channel_id, data", "org, channel_id", "data")
-CHANNEL_REMOVE = EachRow("DELETE FROM channels WHERE org = ? AND channel_id = ?")
-HOOK_PUT = _upsert("hooks", "org, name, data", "org, name", "data")
-HOOK_REMOVE = EachRow("DELETE FROM hooks WHERE org = ? AND name = ?")
-HANDLER_PUT = _upsert("handlers", "org, name, data", "org, name", "data")
-HANDLER_REMOVE = EachRow("DELETE FROM handlers WHERE org = ? AND name = ?")
-
-TABLES: dict[str, tuple[Statement, ...]] = {
-    # Rooms first: bindings and participants look up whether their room is open.
-    "rooms": (ROOM_NEW, ROOM_PUT),
-    "events": (EVENT_NEW, EVENT_CHANGE),
-    "bindings": (BINDING_PUT, BINDING_REMOVE),
-    "participants": (PARTICIPANT_PUT,),
-    "tasks": (TASK_PUT,),
-    "observations": (OBSERVATION_PUT,),
-    "deliveries": (DELIVERY_PUT,),
-    "delivery_provider_ids": (PROVIDER_ID_PUT,),
-    "keys": (KEY_PUT,),
-    "markers": (MARKER_PUT,),
-    "changes": (CHANGE_NEW,),
-    "queued": (QUEUED_PUT, QUEUED_REMOVE),
-    "channels": (CHANNEL_PUT, CHANNEL_REMOVE),
-    "hooks": (HOOK_PUT, HOOK_REMOVE),
-    "handlers": (HANDLER_PUT, HANDLER_REMOVE),
-}
-_TABLE_OF = {statement: table for table, kinds in TABLES.items() for statement in kinds}
-
-ROOM_ERASE = (
-    "DELETE FROM search WHERE rowid IN (SELECT id FROM events WHERE org = ? AND room_id = ?)",
-    "DELETE FROM search_stale WHERE id IN (SELECT id FROM events WHERE org = ? AND room_id = ?)",
-    *(
-        f"DELETE FROM {table} WHERE org = ? AND room_id = ?"
-        for table in TABLES
-        if table not in ("keys", "channels", "hooks", "handlers")
-    ),
-)
-# Ids of erased events may be given again: what is above the newest that is left is not
-# indexed.
-REWIND_SEARCH = """UPDATE search_progress
-    SET indexed_id = min(indexed_id, (SELECT coalesce(max(id), 0) FROM events))"""
 
 
 class Heads:
@@ -281,11 +167,11 @@ class Rows:
         index, change = self._heads.next(self._conn, *key)
         for event in writes.events:
             if event.index != index:
-                raise StoreConflict(_LOG)
+                raise StoreConflict(LOG)
             index += 1
         for entry in writes.changes:
             if entry.sequence != change:
-                raise StoreConflict(_LOG)
+                raise StoreConflict(LOG)
             change += 1
         self._heads.staged[key] = (index, change)
 
@@ -335,7 +221,7 @@ class Rows:
             self._put(PROVIDER_ID_PUT, provider_ids)
 
     def _put(self, statement: Statement, rows: Iterable[Row]) -> None:
-        table = _TABLE_OF[statement]
+        table = TABLE_OF[statement]
         collected = self._statements.get(table)
         if collected is not None and collected is not statement:
             self.run()
@@ -410,6 +296,24 @@ def _in_room(writes: WriteSet, key: str, data: bytes) -> Row:
     return (writes.org, writes.room_id, key, data, writes.org, writes.room_id)
 
 
+def _observer_row(writes: WriteSet, row: ObserverRow) -> Row:
+    return (
+        writes.org,
+        row.hook,
+        row.room_id,
+        row.invocation_id,
+        row.trigger,
+        row.event_id,
+        row.payload,
+        row.create_time,
+        row.attempts,
+        row.due,
+        row.parked,
+        row.park_time,
+        row.status,
+    )
+
+
 # What most messages do not have: the list of a set, what writes it, and the row of an item.
 # In the order in which one set is written: what is put, then what is removed.
 RARE: tuple[tuple[str, Statement, Callable[[WriteSet, Any], Row]], ...] = (
@@ -461,6 +365,14 @@ RARE: tuple[tuple[str, Statement, Callable[[WriteSet, Any], Row]], ...] = (
     ("removed_channels", CHANNEL_REMOVE, lambda w, key: (w.org, key)),
     ("hooks", HOOK_PUT, lambda w, h: (w.org, h.name, h.SerializeToString())),
     ("removed_hooks", HOOK_REMOVE, lambda w, name: (w.org, name)),
+    ("observer_rows", OBSERVER_ROW_NEW, _observer_row),
+    (
+        "changed_observer_rows",
+        OBSERVER_ROW_CHANGE,
+        lambda w, r: (r.attempts, r.due, r.parked, r.park_time, r.status, w.org, r.invocation_id),
+    ),
+    ("removed_observer_rows", OBSERVER_ROW_REMOVE, lambda w, key: (w.org, key)),
+    ("removed_hooks", OBSERVER_ROWS_OF_HOOK_REMOVE, lambda w, name: (w.org, name)),
     ("handlers", HANDLER_PUT, lambda w, h: (w.org, h.name, h.SerializeToString())),
     ("removed_handlers", HANDLER_REMOVE, lambda w, name: (w.org, name)),
 )

@@ -159,9 +159,26 @@ _HANDLERS = (
     ) WITHOUT ROWID""",
 )
 
+_OBSERVER_ROWS = (
+    # id: the order of rows. Rows come and go: what waits is few, but for a hook that is away.
+    """CREATE TABLE observer_rows (
+        id INTEGER PRIMARY KEY,
+        org TEXT NOT NULL, hook TEXT NOT NULL, room_id TEXT NOT NULL,
+        invocation_id TEXT NOT NULL, hook_trigger INTEGER NOT NULL, event_id TEXT NOT NULL,
+        payload BLOB NOT NULL, create_time REAL NOT NULL, attempts INTEGER NOT NULL,
+        due REAL NOT NULL, parked INTEGER NOT NULL, park_time REAL NOT NULL,
+        status BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX observer_rows_id ON observer_rows (org, invocation_id)",
+    "CREATE INDEX observer_rows_hook ON observer_rows (org, hook, parked, room_id, id)",
+    "CREATE INDEX observer_rows_room ON observer_rows (org, room_id)",
+    "CREATE INDEX observer_rows_parked ON observer_rows (park_time) WHERE parked",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, search", _INITIAL),
     Migration(2, "handlers that are no hooks", _HANDLERS),
+    Migration(3, "what durable observers have still to see", _OBSERVER_ROWS),
 )
 
 NEWEST = MIGRATIONS[-1].number

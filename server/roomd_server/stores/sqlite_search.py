@@ -12,7 +12,8 @@ import sqlite3
 
 from roomd import v1 as pb
 from roomd_server.stores.search_text import event_text
-from roomd_server.stores.sqlite_rows import Insert, insert_rows
+from roomd_server.stores.sqlite_rows import insert_rows
+from roomd_server.stores.sqlite_statements import Insert
 
 INDEX_STEP_EVENTS = 500
 """Events indexed in one transaction: commits get in between."""
