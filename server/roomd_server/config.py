@@ -56,6 +56,9 @@ class Settings(BaseModel):
     drain_grace_seconds: float = Field(
         20.0, ge=0, le=600, description="how long a stop waits for calls and streams"
     )
+    metrics_address: str = Field(
+        "", description="address and port of the page for Prometheus, /metrics; empty: none"
+    )
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("text", pattern="text|json", description="text or json")
 

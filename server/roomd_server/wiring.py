@@ -35,10 +35,14 @@ from roomd_server.failpoints import Failpoints
 from roomd_server.failpoints import from_environment as failpoints_from_environment
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.plane import HookPlane
+from roomd_server.measures import Measured, readers
 from roomd_server.security.credentials import Credentials, DevKey, OpenLoopback
 from roomd_server.security.key_file import KeyFile, KeyFileError
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.system import SortableIds, SystemClock
+from roomd_server.telemetry.lag import LoopLag
+from roomd_server.telemetry.metrics import Gauges
+from roomd_server.telemetry.page import MetricsPage
 
 MEMORY = "sqlite://:memory:"
 FILE_PREFIX = "sqlite:///"
@@ -164,8 +168,27 @@ class Server:
             unmet_promises=unmet_promises(settings),
         )
         self._api = self._build_api(Admin(about, self.gauges))
+        self._lag = LoopLag()
+        self._page = self._build_page() if settings.metrics_address else None
         self.address = ""
         """``host:port`` once it listens."""
+
+    def _build_page(self) -> MetricsPage:
+        measured = Measured(
+            self._engine,
+            self._plane,
+            self._api,
+            self._subscriptions,
+            self._hub,
+            self._store,
+            self._lag,
+        )
+        return MetricsPage(Gauges(readers(measured)), self._settings.metrics_address)
+
+    @property
+    def metrics_address(self) -> str:
+        """``host:port`` of the metrics' page; empty: there is none."""
+        return self._page.address if self._page is not None else ""
 
     def _drivers(self) -> dict[str, Driver]:
         worker: Driver = self._plane.remote
@@ -266,6 +289,7 @@ class Server:
         try:
             await server._plane.load()
             await server._engine.start()
+            server._show_metrics()
             ports = await server._api.start()
         except BaseException:
             await server._let_go()
@@ -274,6 +298,17 @@ class Server:
         server.address = f"{host}:{ports[0]}"
         return server
 
+    def _show_metrics(self) -> None:
+        if self._page is None:
+            return
+        try:
+            self._page.start()
+        except (OSError, ValueError, OverflowError) as error:
+            raise StartupError(
+                f"--metrics-address {self._settings.metrics_address}: cannot listen: {error}"
+            ) from error
+        self._lag.start()
+
     async def stop(self) -> None:
         """Finish calls, drain streams, leave the rest in the store."""
         await self._api.drain(self._settings.drain_grace_seconds)
@@ -281,6 +316,9 @@ class Server:
 
     async def _let_go(self) -> None:
         """Close everything behind the API."""
+        self._lag.close()
+        if self._page is not None:
+            await self._page.close()
         await self._engine.close()
         await self._plane.close()
         await self._store.close()

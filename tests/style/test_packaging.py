@@ -22,6 +22,7 @@ HOMES = {
     "grpc_health": "grpcio-health-checking",
     "grpc_reflection": "grpcio-reflection",
     "grpc_status": "grpcio-status",
+    "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
     "rich": "rich",
     "uvloop": "uvloop",

@@ -16,6 +16,7 @@ from roomd_server.hooks.circuit import Circuit
 from roomd_server.hooks.entries import HookEntry, HookIndex
 from roomd_server.hooks.filters import compile_filter
 from roomd_server.hooks.seats import Group
+from roomd_server.hooks.tallies import HookTally
 
 BEFORE, AFTER = pb.HOOK_TRIGGER_BEFORE_BROADCAST, pb.HOOK_TRIGGER_AFTER_BROADCAST
 DECIDE, VALIDATE, OBSERVE = pb.HOOK_MODE_DECIDE, pb.HOOK_MODE_VALIDATE, pb.HOOK_MODE_OBSERVE
@@ -135,7 +136,7 @@ def entry(name, rooms=(), priority=0, mode=DECIDE, org="o", state=pb.Hook.STATE_
     spec = pb.HookSpec(triggers=[trigger], mode=mode, priority=priority)
     spec.filter.room_ids.extend(rooms)
     hook = pb.Hook(name=name, organization_id=org, spec=spec, state=state)
-    return HookEntry(hook, Group(org, name), Circuit(5, 30))
+    return HookEntry(hook, Group(org, name), Circuit(5, 30), HookTally(name))
 
 
 hooks = st.lists(

@@ -17,6 +17,7 @@ from typing import Any, cast
 import grpc
 from grpc import aio
 
+from roomd import v1 as pb
 from roomd_server.api.interceptors.credentials import identify
 from roomd_server.api.interceptors.deadline import check_deadline
 from roomd_server.api.interceptors.decode import decoder
@@ -29,6 +30,8 @@ from roomd_server.api.interceptors.writes import GuardedWriter, WriteWatch
 from roomd_server.api.methods import Method
 from roomd_server.api.policy import Policy
 from roomd_server.api.routes import BidiHandler, PushHandler, StreamHandler, UnaryHandler
+from roomd_server.api.status import status_code
+from roomd_server.api.tallies import CANCELLED, OK, RpcTallies, short_name
 from roomd_server.core.errors import RoomdError
 from roomd_server.core.ports import Caller
 from roomd_server.security.credentials import Credentials
@@ -49,6 +52,7 @@ class Concerns:
     request_ids: RequestIds
     admission: Admission
     writes: WriteWatch
+    tallies: RpcTallies
 
 
 def unary_call(
@@ -61,6 +65,8 @@ def unary_call(
     decode = decoder(method.request_type)
     validate = validator(method.request_type)
     path, scope, weight = method.path, policy.scope, policy.weight
+    times, name = concerns.tallies.times, short_name(path)
+    took_ok = times[name, OK].observe
 
     async def serve(data: bytes, context: Context) -> bytes:
         began = monotonic()
@@ -81,7 +87,11 @@ def unary_call(
                 # Who sent none needs none while all is well; errors always carry one.
                 context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
             log_ok(path, caller, began)
+            took_ok(monotonic() - began)
             return answer
+        except asyncio.CancelledError:
+            times[name, CANCELLED].observe(monotonic() - began)
+            raise
         except RoomdError as error:
             refused = error
         except Exception as fault:  # boundary: whatever it is leaves as SERVER_FAULT
@@ -89,6 +99,7 @@ def unary_call(
         finally:
             if admitted:
                 admission.leave_call(weight)
+        times[name, status_code(refused).name].observe(monotonic() - began)
         log_refused(path, caller, began, refused)
         return await refuse(context, refused, request_id)
 
@@ -166,7 +177,7 @@ async def _serve_stream(
     began = monotonic()
     metadata = cast("dict[str, str]", dict(context.invocation_metadata() or ()))
     request_id = concerns.request_ids.accept(metadata.get(REQUEST_ID_KEY))
-    admission = concerns.admission
+    admission, name, ended = concerns.admission, short_name(method.path), concerns.tallies.streams
     caller = _NOBODY
     admitted = False
     try:
@@ -180,6 +191,7 @@ async def _serve_stream(
         writer = concerns.writes.writer(context.write)
         await writer.run(body(caller, writer))
         log_ok(method.path, caller, began)
+        ended[name, OK] += 1
         return
     except RoomdError as error:
         refused = error
@@ -187,11 +199,18 @@ async def _serve_stream(
         # The transport broke under a read or write: the caller has left, or the server
         # stops. gRPC would cancel this call in a moment.
         log_cancelled(method.path, caller, began)
+        ended[name, CANCELLED] += 1
         raise asyncio.CancelledError from None
+    except asyncio.CancelledError:
+        ended[name, CANCELLED] += 1
+        raise
     except Exception as fault:  # boundary: whatever it is leaves as SERVER_FAULT
         refused = server_fault(method.path, request_id, fault)
     finally:
         if admitted:
             admission.leave_stream()
+    ended[name, status_code(refused).name] += 1
+    if refused.reason == pb.ERROR_REASON_SLOW_CONSUMER:
+        concerns.tallies.slow_consumers[name] += 1
     log_refused(method.path, caller, began, refused)
     await refuse(context, refused, request_id)

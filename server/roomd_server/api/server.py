@@ -28,6 +28,7 @@ from roomd_server.api.methods import Method, Shape, methods, service_names
 from roomd_server.api.policy import POLICIES, Policy
 from roomd_server.api.routes import BidiHandler, Routes, StreamHandler
 from roomd_server.api.status import MethodUnknown
+from roomd_server.api.tallies import RpcTallies
 from roomd_server.security.credentials import Credentials
 
 _log = logging.getLogger("roomd.api")
@@ -93,11 +94,13 @@ class ApiServer:
         self._request_ids = RequestIds()
         self.admission = Admission(self._options.limits)
         """What is in flight, for gauges."""
+        self.tallies = RpcTallies()
         self._concerns = Concerns(
             credentials,
             self._request_ids,
             self.admission,
             WriteWatch(self._options.write_timeout_seconds),
+            self.tallies,
         )
         self._handlers = _build_handlers(routes, self._concerns)
         self._health = Health(service_names())

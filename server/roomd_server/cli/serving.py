@@ -38,7 +38,7 @@ def add(subparsers: Subparsers) -> None:
         help="one process on a SQLite file, ready to try",
         epilog="example: roomd dev --store sqlite:///try.db",
     )
-    _add_settings(dev, store="sqlite:///roomd-dev.db")
+    _add_settings(dev, store="sqlite:///roomd-dev.db", metrics_address="127.0.0.1:0")
     dev.add_argument("--json", action="store_true", help="print address and key as JSON")
     dev.set_defaults(run=run_dev)
     serve = subparsers.add_parser(
@@ -129,6 +129,8 @@ async def _serve(settings: Settings, options: argparse.Namespace) -> int:
         _greet(server, settings, as_json=options.json)
     else:
         print(f"roomd serves on {server.address}", flush=True)
+        if server.metrics_address:
+            print(f"metrics: http://{server.metrics_address}/metrics", flush=True)
     await stop.wait()
     print("stopping: finishing calls, draining streams", flush=True)
     await server.stop()
@@ -140,7 +142,14 @@ def _greet(server: Server, settings: Settings, *, as_json: bool) -> None:
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     unmet = server.unmet_promises()
     if as_json:
-        print_json({"address": server.address, "api_key": key, "unmet_promises": unmet})
+        print_json(
+            {
+                "address": server.address,
+                "api_key": key,
+                "metrics_address": server.metrics_address,
+                "unmet_promises": unmet,
+            }
+        )
         return
     lines = [
         "roomd is ready",
@@ -148,6 +157,8 @@ def _greet(server: Server, settings: Settings, *, as_json: bool) -> None:
         f"  API key   {key}",
         f"  store     {settings.store}",
     ]
+    if server.metrics_address:
+        lines.append(f"  metrics   http://{server.metrics_address}/metrics")
     lines += [f"  not promised here: {promise}" for promise in unmet]
     lines += [
         "",

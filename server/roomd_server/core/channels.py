@@ -7,6 +7,7 @@ seen. What a channel does in a room is a binding: see ``bindings.py``.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from roomd import v1 as pb
@@ -190,6 +191,11 @@ class ChannelDirectory:
         return self.heard_by_others(org, channel_id, event)
 
     # -------------------------------------------------------------- limits
+
+    def open_breakers(self) -> Mapping[int, int]:
+        """How many channels of each ``pb.ChannelType`` have an open breaker."""
+        entries = (entry for shelf in self._shelves.values() for entry in shelf.entries.values())
+        return Counter(entry.channel.type for entry in entries if entry.breaker.is_open)
 
     def breaker(self, org: str, channel_id: str) -> CircuitBreaker:
         """The channel's breaker; a fresh one when the channel is gone."""

@@ -21,6 +21,7 @@ from roomd_server.core.editing import Editing
 from roomd_server.core.inbound import Inbound, InboundParts
 from roomd_server.core.lane import LaneParts, Lanes
 from roomd_server.core.lifecycle import RoomLifecycle
+from roomd_server.core.measured import MeasuredSender
 from roomd_server.core.notes import Notes
 from roomd_server.core.notify import Notifier
 from roomd_server.core.once import Once
@@ -169,8 +170,11 @@ class Engine:
         self.proactive = Proactive(
             ProactiveParts(store, self.directory, self.pipeline, around.hooks, clock, ids, options)
         )
-        self.lanes.serve(pb.CHANNEL_CATEGORY_TRANSPORT, self.transports)
-        self.lanes.serve(pb.CHANNEL_CATEGORY_INTELLIGENCE, self.answers)
+        for category, sender in (
+            (pb.CHANNEL_CATEGORY_TRANSPORT, self.transports),
+            (pb.CHANNEL_CATEGORY_INTELLIGENCE, self.answers),
+        ):
+            self.lanes.serve(category, MeasuredSender(sender, self.outcomes.tallies, clock))
 
     async def start(self) -> None:
         """Load what is stored, take up what was unfinished, start the background work."""
@@ -217,7 +221,7 @@ class Engine:
     def gauges(self) -> dict[str, float]:
         """What is in memory now, and what was counted since the start."""
         return {
-            "refused_events": float(self.pipeline.refused_count),
+            "refused_events": float(self.pipeline.tallies.outcomes[pb.OUTCOME_REFUSED]),
             "shed_events": float(self.pipeline.load.shed_count),
             "live_rooms": float(self.directory.live_count),
             "lane_backlog": float(self.lanes.backlog),

@@ -98,14 +98,9 @@ class Inbound:
         self._limit(caller.org, channel)
         cascade = _cascade(request.wait)
         began, timeout = self._.clock.monotonic(), self._.options.process_timeout_seconds
-        try:
-            async with asyncio.timeout(timeout):
-                actor, converted = await self._receive(caller, channel, request)
-        except TimeoutError:
-            raise errors.Unavailable(
-                pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
-            ) from None
+        actor, converted = await self._receive_in_time(caller, channel, request)
         took = self._.clock.monotonic() - began
+        self._.pipeline.tallies.route.observe(took)
         self._check_deadlock(caller, actor)
         event = self._event(channel, request, converted, connection_id)
         if event.parent_event_id:
@@ -195,6 +190,17 @@ class Inbound:
             )
 
     # -------------------------------------------------------------- routing
+
+    async def _receive_in_time(
+        self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
+    ) -> tuple[RoomActor, pb.Converted | None]:
+        try:
+            async with asyncio.timeout(self._.options.process_timeout_seconds):
+                return await self._receive(caller, channel, request)
+        except TimeoutError:
+            raise errors.Unavailable(
+                pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
+            ) from None
 
     async def _receive(
         self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest

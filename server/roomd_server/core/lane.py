@@ -153,6 +153,11 @@ class Lanes:
         """Deliveries in memory."""
         return sum(len(lane.jobs) for lane in self._lanes.values())
 
+    @property
+    def depths(self) -> list[int]:
+        """Deliveries in memory of each lane that has any."""
+        return [len(lane.jobs) for lane in self._lanes.values()]
+
     def enqueue(
         self, actor: RoomActor, delivery: pb.Delivery, event: pb.RoomEvent | None, cascade: Cascade
     ) -> None:

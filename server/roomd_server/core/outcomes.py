@@ -24,6 +24,7 @@ from roomd_server.core.ports import (
 )
 from roomd_server.core.room import RoomActor, event_changed
 from roomd_server.core.rooms import check_deadlock, locked
+from roomd_server.core.tallies import DeliveryTallies
 from roomd_server.core.times import timestamp
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Outcomes:
         self._notifier = notifier
         self._clock = clock
         self._partly_failed: OrderedDict[str, str] = OrderedDict()
+        self.tallies = DeliveryTallies()
 
     def waiting(
         self,
@@ -94,6 +96,7 @@ class Outcomes:
         row.update_time.CopyFrom(timestamp(now))
         writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
         actor.commit(writes).add_done_callback(_log_failure)
+        self.tallies.retried[_type_of(actor, row)] += 1
         if first:
             self._tell(actor, row, "delivery_failed")
         return row
@@ -147,6 +150,7 @@ class Outcomes:
         if actor.deleted:
             return
         await actor.commit(writes)
+        self.tallies.ended[_type_of(actor, row), row.result.state] += 1
         self._tell(actor, row, "delivery_failed" if given_up else "delivery_succeeded")
         if given_up:
             self._partly_failed[row.event_id] = row.channel_id
@@ -265,6 +269,12 @@ class Outcomes:
             row.update_time.CopyFrom(timestamp(self._clock.now()))
             await self._store_row(actor, row)
         return pb.ReportDeliveryStatusResponse(delivery=row, changed=True)
+
+
+def _type_of(actor: RoomActor, row: pb.Delivery) -> int:
+    """The channel's type; UNSPECIFIED when it was detached meanwhile."""
+    binding = actor.bindings.get(row.channel_id)
+    return binding.channel_type if binding is not None else pb.CHANNEL_TYPE_UNSPECIFIED
 
 
 def _log_failure(future: object) -> None:

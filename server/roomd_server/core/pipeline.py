@@ -42,10 +42,17 @@ from roomd_server.core.ports import (
     StoreConflict,
     Verdict,
 )
-from roomd_server.core.proposal import Admission, Pending, Proposal, event_call
+from roomd_server.core.proposal import (
+    Admission,
+    Pending,
+    Proposal,
+    event_call,
+    injected_event,
+)
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
+from roomd_server.core.tallies import PipelineTallies
 from roomd_server.core.waiting import conclude
 
 
@@ -75,18 +82,13 @@ class Pipeline:
         self._ = parts
         self._planner = DeliveryPlanner(parts.channels)
         self.load = Load(parts.options)
-        self.refused_count = 0
-        """Messages refused since the start."""
+        self.tallies = PipelineTallies()
 
     async def enter(
         self, actor: RoomActor, proposal: Proposal, *, sheds: bool = False
     ) -> Admission:
-        """Take the room's lock and admit the proposal; on return it is durable.
-
-        Args:
-            actor: The room.
-            proposal: What wants to enter.
-            sheds: Refuse it when too much waits already, so that it can come again.
+        """Take the room's lock and admit the proposal; on return it is durable. With
+        ``sheds`` it is sent away when too much waits already.
 
         Raises:
             ResourceExhausted: OVERLOADED.
@@ -99,9 +101,15 @@ class Pipeline:
             self.load.check(actor)
         self.load.in_flight += 1
         try:
-            return await self._enter(actor, proposal)
+            admission = await self._enter(actor, proposal)
+        except BaseException:
+            self.tallies.undecided += 1
+            raise
         finally:
             self.load.in_flight -= 1
+        if admission.outcome != pb.OUTCOME_REFUSED:  # counted where it is refused
+            self.tallies.outcomes[admission.outcome] += 1
+        return admission
 
     async def _enter(self, actor: RoomActor, proposal: Proposal) -> Admission:
         if proposal.deadline is not None or not self._waits_for_hooks_at_most(actor, proposal):
@@ -164,6 +172,8 @@ class Pipeline:
 
     async def _hold(self, actor: RoomActor, proposal: Proposal) -> Pending:
         """Admit the proposal under the lock of the room's present owner."""
+        clock = self._.clock
+        began = clock.monotonic()
         while True:
             if actor.broken or actor.deleted:
                 actor = await self._.directory.get(actor.org, actor.room_id)
@@ -171,6 +181,7 @@ class Pipeline:
             try:
                 async with actor.lock:
                     if not actor.broken and not actor.deleted:
+                        self.tallies.lock.observe(clock.monotonic() - began)
                         return await self._admit(actor, proposal)
             finally:
                 actor.pins -= 1
@@ -214,8 +225,11 @@ class Pipeline:
         joined = self._sender_of(draft, proposal)
         # Not the store's own future: a caller who leaves must not cancel a commit.
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        monotonic, took = self._.clock.monotonic, self.tallies.commit.observe
+        began = monotonic()
 
         def settle(error: Exception | None) -> None:
+            took(monotonic() - began)
             # A callback, not what follows an await: it runs in the order of the commits.
             try:
                 if error is None:
@@ -300,7 +314,7 @@ class Pipeline:
 
     def refuse(self, actor: RoomActor, channel_id: str, reason: str) -> Admission:
         """Turn a message away: counted and told, but nothing of it is stored."""
-        self.refused_count += 1
+        self.tallies.outcomes[pb.OUTCOME_REFUSED] += 1
         self._.bus.emit(
             actor.org, "room_refused_event", actor.room_id, channel_id=channel_id, reason=reason
         )
@@ -312,7 +326,12 @@ class Pipeline:
         """Run BEFORE_BROADCAST; None when nobody wants it."""
         if not self._asks_hooks(actor, proposal):
             return proposal.verdict
-        return await self._.hooks.decide(event_call(actor, _DECIDED_BY, proposal.event))
+        clock = self._.clock
+        began = clock.monotonic()
+        try:
+            return await self._.hooks.decide(event_call(actor, _DECIDED_BY, proposal.event))
+        finally:
+            self.tallies.hooks.observe(clock.monotonic() - began)
 
     def _judge(
         self, actor: RoomActor, draft: Draft, proposal: Proposal, verdict: Verdict | None
@@ -373,31 +392,11 @@ class Pipeline:
             observations += verdict.observations
             injections += verdict.injected
         for injected in injections:
-            extra = self._injected(actor, event, injected)
+            extra = injected_event(actor, event, injected, self._.ids.new())
             draft.add_event(extra)
             admission.deliveries += self._planner.plan(draft, extra, injected.target_channel_ids)
         if tasks or observations:
             self._.notes.keep(draft, tasks, observations, event)
-
-    def _injected(
-        self, actor: RoomActor, cause: pb.RoomEvent, injected: pb.InjectedEvent
-    ) -> pb.RoomEvent:
-        event = pb.RoomEvent()
-        event.CopyFrom(injected.event)
-        event.event_id = self._.ids.new()
-        event.ClearField("index")
-        event.ClearField("blocked_by")
-        event.ClearField("hook_trace")
-        event.type = event.type or pb.EVENT_TYPE_MESSAGE
-        event.status = pb.EVENT_STATUS_DELIVERED
-        event.chain_depth = cause.chain_depth + 1
-        event.correlation_id = event.correlation_id or cause.event_id
-        binding = actor.bindings.get(event.source.channel_id)
-        if binding is None:
-            event.source.channel_id = ""
-            event.source.channel_type = pb.CHANNEL_TYPE_SYSTEM
-        event.source.direction = pb.DIRECTION_OUTBOUND
-        return event
 
     def _sender_of(self, draft: Draft, proposal: Proposal) -> Arrival | None:
         """Make the sender of an inbound message a participant; who arrived, if anybody."""

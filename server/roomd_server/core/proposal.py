@@ -119,6 +119,28 @@ def event_call(actor: RoomActor, trigger: pb.HookTrigger, event: pb.RoomEvent) -
     )
 
 
+def injected_event(
+    actor: RoomActor, cause: pb.RoomEvent, injected: pb.InjectedEvent, event_id: str
+) -> pb.RoomEvent:
+    """An event that a hook adds beside the one that it decided on."""
+    event = pb.RoomEvent()
+    event.CopyFrom(injected.event)
+    event.event_id = event_id
+    event.ClearField("index")
+    event.ClearField("blocked_by")
+    event.ClearField("hook_trace")
+    event.type = event.type or pb.EVENT_TYPE_MESSAGE
+    event.status = pb.EVENT_STATUS_DELIVERED
+    event.chain_depth = cause.chain_depth + 1
+    event.correlation_id = event.correlation_id or cause.event_id
+    binding = actor.bindings.get(event.source.channel_id)
+    if binding is None:
+        event.source.channel_id = ""
+        event.source.channel_type = pb.CHANNEL_TYPE_SYSTEM
+    event.source.direction = pb.DIRECTION_OUTBOUND
+    return event
+
+
 def body_fingerprint(*parts: bytes | str) -> bytes:
     """Fingerprint of a request's body, from the pieces that make it the same message."""
     return fingerprint(

@@ -227,6 +227,8 @@ class ChainWalk:
             parts.dispatcher.refuse(invocation, ruling.refused)
         if ruling.decision == TIMEOUT and took < entry.timeout_seconds - 0.001:
             # Not its own timeout was over, but the chain's budget.
+            if not self._dry:
+                entry.tally.count(TIMEOUT, took)
             if took * 2 >= parts.options.chain_budget_seconds:
                 self._count(entry, ruling)
             raise self._exhausted(entry)
@@ -253,6 +255,10 @@ class ChainWalk:
         verdict.traces.append(trace)
         if self._dry:
             self.steps.append(Step(entry, worker_id, took_seconds, ruling))
+        elif ruling.decision == CIRCUIT_OPEN:
+            entry.tally.skip(CIRCUIT_OPEN)
+        else:
+            entry.tally.count(ruling.decision, took_seconds)
         if ruling.plain:
             return
         answer = ruling.answer
@@ -307,6 +313,8 @@ class ChainWalk:
         if entry.circuit.is_open and not entry.circuit.admits(self._parts.clock.monotonic()):
             if self._dry:
                 self.steps.append(Step(entry, "", 0.0, Ruling(CIRCUIT_OPEN)))
+            else:
+                entry.tally.skip(CIRCUIT_OPEN)
             return
         # It has its whole timeout: nobody waits for it that long.
         invocation = await self._offer(entry, math.inf)
@@ -321,6 +329,8 @@ class ChainWalk:
         if ruling.refused is not None:
             self._parts.dispatcher.refuse(shadow.invocation, ruling.refused)
         self._count(shadow.entry, ruling)
+        if not self._dry:
+            shadow.entry.tally.count(ruling.decision, shadow.took_seconds)
 
     def _rule_shadow(self, shadow: _Shadow) -> Ruling:
         if shadow.ruling is None:

@@ -12,6 +12,7 @@ from roomd_server.hooks.circuit import Circuit
 from roomd_server.hooks.filters import compile_filter
 from roomd_server.hooks.seats import Group
 from roomd_server.hooks.specs import TIMEOUTS
+from roomd_server.hooks.tallies import HookTally
 
 Chain = tuple["HookEntry", ...]
 _NOBODY: Chain = ()
@@ -37,11 +38,13 @@ class HookEntry:
         "priority",
         "removed",
         "shadow",
+        "tally",
         "timeout_seconds",
     )
 
-    def __init__(self, hook: pb.Hook, group: Group, circuit: Circuit) -> None:
+    def __init__(self, hook: pb.Hook, group: Group, circuit: Circuit, tally: HookTally) -> None:
         self.name = hook.name
+        self.tally = tally
         self.group = group
         self.circuit = circuit
         self.dropped = hook.dropped

@@ -14,7 +14,8 @@ from roomd_server.core.ports import HookCall, ObserverResult
 from roomd_server.hooks.chain import ChainParts, ContextShare
 from roomd_server.hooks.entries import HookEntry
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
-from roomd_server.hooks.rulings import check_titles, failure_message
+from roomd_server.hooks.rulings import ERROR, TIMEOUT, check_titles, failure_message
+from roomd_server.hooks.tallies import DONE, DROPPED
 
 log = logging.getLogger(__name__)
 
@@ -83,21 +84,26 @@ class Observation:
         self._one_less()
 
     def _take(self, entry: HookEntry, invocation: Invocation, outcome: Outcome) -> None:
-        result = outcome.result
+        result, tally = outcome.result, entry.tally
+        took = self._parts.clock.monotonic() - invocation.began
         if result is None:
             if outcome.fate in (Fate.NO_WORKER, Fate.FULL, Fate.LOST):
                 self._drop(entry, outcome.detail)
             elif outcome.fate is Fate.TIMEOUT:
+                tally.count(TIMEOUT, took)
                 self._fault("hook_timeout", entry, f"no answer within {entry.timeout_seconds:g} s")
             return
         wrong = self._problem(result)
         if wrong is not None:
+            tally.count(ERROR, took)
             self._parts.dispatcher.refuse(invocation, wrong.to_status())
             self._fault("hook_error", entry, f"invalid answer: {wrong.message}")
             return
         if result.WhichOneof("outcome") == "failure":
+            tally.count(ERROR, took)
             self._fault("hook_error", entry, failure_message(result.failure))
             return
+        tally.count(DONE, took)
         self._found.tasks.extend(result.done.tasks)
         self._found.observations.extend(result.done.observations)
 
@@ -116,6 +122,7 @@ class Observation:
 
     def _drop(self, entry: HookEntry, detail: str) -> None:
         entry.dropped += 1
+        entry.tally.skip(DROPPED)
         self._parts.dispatcher.dropped(entry.group)
         log.debug("hook %s missed an event: %s", entry.name, detail)
 

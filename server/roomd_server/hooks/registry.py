@@ -7,6 +7,7 @@ Calling them is not done here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from roomd import v1 as pb
 from roomd_server.core import errors, paging
@@ -20,6 +21,7 @@ from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.entries import Chain, HookEntry, HookIndex
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.seats import ANY_ETAG, Group, check_rivals
+from roomd_server.hooks.tallies import HookTallies
 
 
 class HookRegistry:
@@ -50,6 +52,7 @@ class HookRegistry:
         self._hooks: dict[str, dict[str, HookEntry]] = {}
         """Organization, then name."""
         self._index = HookIndex()
+        self.tallies = HookTallies()
         self._writing = asyncio.Lock()
         """Writes are rare: one at a time, so that a check still holds when it is committed."""
         self.wants = self._index.wants
@@ -67,6 +70,17 @@ class HookRegistry:
     def find(self, org: str, name: str) -> HookEntry | None:
         """A hook of an organization."""
         return self._hooks.get(org, {}).get(name)
+
+    def of_organization(self, org: str) -> Collection[HookEntry]:
+        """All hooks of an organization."""
+        return self._hooks.get(org, {}).values()
+
+    @property
+    def open_circuits(self) -> int:
+        """Hooks that are not called because they failed too often."""
+        return sum(
+            entry.circuit.is_open for mine in self._hooks.values() for entry in mine.values()
+        )
 
     def of_trigger(self, org: str, trigger: int) -> Chain:
         """DECIDE and VALIDATE hooks with a trigger, paused ones too, in chain order."""
@@ -309,7 +323,7 @@ class HookRegistry:
         options = self._options
         circuit = Circuit(options.circuit_failures, options.circuit_probe_seconds)
         group = self._dispatcher.group(hook.organization_id, hook.name)
-        entry = HookEntry(hook, group, circuit)
+        entry = HookEntry(hook, group, circuit, self.tallies.open(hook.name))
         self._hooks.setdefault(hook.organization_id, {})[hook.name] = entry
         self._index.add(entry)
         return entry
@@ -326,6 +340,7 @@ class HookRegistry:
         if entry.removed:
             return
         entry.removed = True
+        self.tallies.close(entry.tally)
         self._index.remove(entry)
         mine = self._hooks[entry.org]
         del mine[entry.name]

@@ -28,6 +28,7 @@ from roomd_server.core.ports import (
     Settled,
     WriteSet,
 )
+from roomd_server.core.tallies import StoreTallies
 from roomd_server.stores import sqlite_directory as directory
 from roomd_server.stores import sqlite_observers as observers
 from roomd_server.stores import sqlite_reads as reads
@@ -76,6 +77,11 @@ class SqliteStore:
     def pending(self) -> int:
         """Sets handed in that are not yet durable."""
         return self.writer.pending
+
+    @property
+    def tallies(self) -> StoreTallies:
+        """Its transactions, counted."""
+        return self.writer.tallies
 
     def commit(self, writes: WriteSet) -> asyncio.Future[None]:
         """See ``ports.Store.commit``."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Settled, StoreConflict, WriteSet
+from roomd_server.core.tallies import StoreTallies
 from roomd_server.stores.sqlite_rows import Heads, Rows
 from roomd_server.stores.sqlite_schema import SchemaTooNew, apply_migrations, file_uri
 
@@ -140,6 +141,7 @@ class SqliteWriter:
         self._closing = False
         self._failing = False
         self._heads = Heads()
+        self.tallies = StoreTallies()
         self._data_version = -1
         self._opened: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
@@ -285,10 +287,14 @@ class SqliteWriter:
     def _commit(
         self, conn: sqlite3.Connection, batch: Sequence[_Pending]
     ) -> Sequence[Exception | None]:
+        began = self._clock.monotonic()
         try:
             outcomes = self._write(conn, batch)
             self._failing = False
+            self.tallies.sets.observe(len(batch))
+            self.tallies.seconds.observe(self._clock.monotonic() - began)
         except sqlite3.Error as error:
+            self.tallies.failed += 1
             self._failed(error)
             outcomes = [store_error(error) for _ in batch]
         return outcomes

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 
 from roomd import v1 as pb
 from roomd_server.core.errors import ResourceExhausted, Unavailable
+from roomd_server.core.tallies import Counts
 
 _RETRY_AFTER_SECONDS = 0.2
 _STREAM_RETRY_AFTER_SECONDS = 2.0
@@ -31,6 +33,9 @@ class Admission:
         """Weights of unary calls in flight."""
         self.unary_calls = 0
         self.streams = 0
+        self.sheds: Counts[str] = defaultdict(int)
+        """Refused before anything was done for them: ``call`` or ``stream``, there were too
+        many; ``draining``, the server stops."""
         self._draining = False
         self._changed: asyncio.Future[None] | None = None
 
@@ -46,8 +51,10 @@ class Admission:
             Unavailable: NODE_DRAINING.
         """
         if self._draining and not within_invocation:
+            self.sheds["draining"] += 1
             raise _draining()
         if self.unary_units + weight > self._limits.max_unary_units:
+            self.sheds["call"] += 1
             raise _overloaded("too many calls are in flight", _RETRY_AFTER_SECONDS)
         self.unary_units += weight
         self.unary_calls += 1
@@ -67,8 +74,10 @@ class Admission:
             Unavailable: NODE_DRAINING.
         """
         if self._draining:
+            self.sheds["draining"] += 1
             raise _draining()
         if self.streams >= self._limits.max_streams:
+            self.sheds["stream"] += 1
             raise _overloaded("too many streams are open", _STREAM_RETRY_AFTER_SECONDS)
         self.streams += 1
 
