@@ -63,6 +63,7 @@ def _of_messages(engine: Engine) -> dict[str, Reader]:
         for outcome, count in tallies.outcomes.items():
             yield Reading((_short(pb.Outcome.Name(outcome), "OUTCOME_"),), count)
         yield Reading(("undecided",), tallies.undecided)
+        yield Reading(("shed",), pipeline.load.shed_count)
 
     def stages() -> Iterable[Reading]:
         yield Reading(("route",), tallies.route)

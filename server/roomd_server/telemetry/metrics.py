@@ -47,7 +47,10 @@ _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 METRICS: tuple[Declared, ...] = (
     # Messages.
     Declared(
-        "roomd_messages_total", _C, "Messages by outcome; undecided ones were errors.", ("outcome",)
+        "roomd_messages_total",
+        _C,
+        "Messages by outcome; undecided: errors, shed: too much waited.",
+        ("outcome",),
     ),
     Declared("roomd_messages_in_flight", _G, "Messages between entering and being durable."),
     Declared("roomd_stage_seconds", _H, "Stages: route, lock, hooks, commit.", ("stage",)),
