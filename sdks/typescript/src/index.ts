@@ -43,8 +43,7 @@ export type { WorkerOptions } from "./worker.js";
 export { Worker } from "./worker.js";
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-/** Servers refuse pings that come faster than every 10 s. */
-const PING_MS = 20_000;
+const KEEP_ALIVE_MS = 20_000;
 const PING_TIMEOUT_MS = 10_000;
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -65,6 +64,11 @@ export interface ConnectOptions {
   readonly tls?: boolean | TlsOptions;
   /** How lost streams are dialled again. */
   readonly reconnect?: ReconnectOptions;
+  /**
+   * How often a connection with open calls is asked whether it lives. Default 20 s; servers
+   * refuse pings that come faster than every 10 s.
+   */
+  readonly keepAliveMs?: number;
   /** Around every call, for example to pass a trace on. */
   readonly interceptors?: Interceptor[];
 }
@@ -115,10 +119,12 @@ export class Client extends WebClient implements AsyncDisposable {
 export function connect(address: string, options: ConnectOptions = {}): Client {
   const { tls = false } = options;
   const baseUrl = `${tls ? "https" : "http"}://${address}`;
+  // An idle connection is asked when it is used again. Pings on it would go on when it is closed:
+  // the manager's timer then throws where nobody can catch it.
   const pings = {
-    pingIntervalMs: PING_MS,
+    pingIntervalMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     pingTimeoutMs: PING_TIMEOUT_MS,
-    pingIdleConnection: true,
+    pingIdleConnection: false,
   };
   const sessions = new Http2SessionManager(baseUrl, pings, {
     settings: { initialWindowSize: WINDOW_BYTES },

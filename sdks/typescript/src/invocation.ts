@@ -72,9 +72,7 @@ export class RunningInvocation implements HandlerCall {
   constructor(invocation: Invocation, announce: (timeoutMs: number) => void) {
     this.invocation = invocation;
     this.#announce = announce;
-    if (invocation.timeout) {
-      this.#arm(milliseconds(invocation.timeout));
-    }
+    this.renew();
   }
 
   get invocationId(): string {
@@ -118,6 +116,13 @@ export class RunningInvocation implements HandlerCall {
     if (!this.cancelled) {
       this.#announce(timeoutMs);
       this.#arm(timeoutMs);
+    }
+  }
+
+  /** Its whole time again, from now: a streamed answer has it for each part. */
+  renew(): void {
+    if (this.invocation.timeout && !this.cancelled) {
+      this.#arm(milliseconds(this.invocation.timeout));
     }
   }
 

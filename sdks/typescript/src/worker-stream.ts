@@ -243,6 +243,7 @@ export class WorkerStream {
         const chunk = { kind: { case: "textDelta", value } } as const;
         const part = { invocationId, lease, sequence, chunk };
         sequence += 1n;
+        running.renew();
         await this.#put({ case: "resultChunk", value: part });
       }
     };

@@ -282,15 +282,18 @@ export class Worker implements AsyncDisposable {
     return new WorkerStream(this.#caller, owner, this.#hello, replaces);
   }
 
-  #connect(stream: WorkerStream): void {
-    const connection = this.#stayConnected(stream).finally(() => {
+  #connect(stream: WorkerStream, waitMs = 0): void {
+    const connection = this.#stayConnected(stream, waitMs).finally(() => {
       this.#connections.delete(connection);
     });
     this.#connections.add(connection);
   }
 
-  async #stayConnected(first: WorkerStream): Promise<void> {
+  async #stayConnected(first: WorkerStream, waitMs: number): Promise<void> {
     let stream = first;
+    if (waitMs > 0) {
+      await sleep(waitMs, this.#closing.signal);
+    }
     while (!this.#closing.signal.aborted) {
       this.#stream = stream;
       this.#streams.add(stream);
@@ -337,8 +340,9 @@ export class Worker implements AsyncDisposable {
     } else if (!this.#closing.signal.aborted) {
       // The next one is attached first: session hooks go with their last stream.
       this.#logger.info("the worker stream is old; moving to a new one");
+      this.#backoff.served(stream.servedMs);
       this.#stream = this.#newStream(stream);
-      this.#connect(this.#stream);
+      this.#connect(this.#stream, this.#backoff.nextMs());
     }
   }
 

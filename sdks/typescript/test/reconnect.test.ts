@@ -97,6 +97,21 @@ test("a server that went away and came back is found again", async () => {
   assert.equal((await result(peer)).outcome.case, "decision");
 });
 
+test("the keep-alive of a connection ends with it", async () => {
+  await using server = await new FakeServer().start();
+  const client = server.client({ keepAliveMs: 40 });
+  const worker = client.worker({ logger: silent });
+  worker.onEvent("gate", BROADCAST, () => allow());
+  const started = worker.start();
+  await serving(server);
+  await started;
+  await delay(100);
+  await server.stop();
+  await delay(150); // a ping on the dead connection would end the process
+  await server.start();
+  await serving(server);
+});
+
 test("a server that says nothing for three pings is dialled again", async () => {
   await using server = await new FakeServer().start();
   const worker = server.client().worker({ logger: silent });
