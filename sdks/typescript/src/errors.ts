@@ -66,8 +66,10 @@ export function codeName(code: Code): string {
 
 /** The typed error of a failed call. */
 export function errorFrom(failure: unknown): RoomdError {
-  if (failure instanceof RoomdError) {
-    return failure;
+  // A call that this SDK gave up fails with its reason, wrapped.
+  const own = chainOf(failure).find((one) => one instanceof RoomdError);
+  if (own) {
+    return own;
   }
   const error = ConnectError.from(failure);
   const facts = readDetails(error);
@@ -120,9 +122,9 @@ function isConnectionError(error: Error): boolean {
   return error instanceof TypeError && /fetch|network|load failed/i.test(error.message);
 }
 
-function chainOf(error: Error): Error[] {
+function chainOf(failure: unknown): Error[] {
   const chain: Error[] = [];
-  let next: unknown = error;
+  let next = failure;
   while (next instanceof Error && !chain.includes(next)) {
     chain.push(next);
     next = next.cause;
