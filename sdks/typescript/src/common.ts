@@ -23,4 +23,5 @@ export type { ParticipantChange } from "./people.js";
 export type { PublishOptions } from "./realtime.js";
 export type { RoomChange } from "./rooms.js";
 export type { RoomStartOptions, SubscribeOptions } from "./subscription.js";
+export type { StreamItem } from "./gen/roomd/v1/room_service_pb.js";
 export { Subscription } from "./subscription.js";
