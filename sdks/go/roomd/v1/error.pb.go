@@ -94,8 +94,7 @@ const (
 	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 80
 	// RESOURCE_EXHAUSTED: too many; see RetryInfo.
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 100
-	// RESOURCE_EXHAUSTED: the server is full, or the room has its share of what may wait (its
-	// hooks are slow); nothing was decided, see RetryInfo.
+	// RESOURCE_EXHAUSTED: too much waits for the server, or for a room; see RetryInfo.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 101
 	// RESOURCE_EXHAUSTED: never retried.
 	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 102

@@ -293,8 +293,7 @@ export enum ErrorReason {
   RATE_LIMITED = 100,
 
   /**
-   * RESOURCE_EXHAUSTED: the server is full, or the room has its share of what may wait (its
-   * hooks are slow); nothing was decided, see RetryInfo.
+   * RESOURCE_EXHAUSTED: too much waits for the server, or for a room; see RetryInfo.
    *
    * @generated from enum value: ERROR_REASON_OVERLOADED = 101;
    */
