@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from api_fakes import Client, routes_with, serving
+from core_services import RecordedHooks
 from grpc import aio
 
 from roomd import v1 as pb
@@ -25,6 +26,7 @@ from roomd_server.core.options import EngineOptions
 from roomd_server.core.ports import Ask, Caller, RoomSnapshot, WriteSet
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.rooms import Rooms
 from roomd_server.core.waiting import conclude
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.system import SortableIds, SystemClock
@@ -198,7 +200,9 @@ async def house(**server: Any) -> AsyncIterator[House]:
     drivers = {"connection": hub, "system": SystemDriver()}
     directory = RoomDirectory(store, clock, ids, max_live_rooms=1000)
     channels = ChannelDirectory(store, clock, ids, drivers, EngineOptions(), bus)
-    desk = RealtimeDesk(directory, clock, presence_lease_seconds=30.0)
+    desk = RealtimeDesk(
+        directory, Rooms(directory, RecordedHooks()), clock, presence_lease_seconds=30.0
+    )
     hub.use(directory, channels)
     desk.add_sink(hub)
     made = House(clock, ids, store, directory, channels, desk, hub, tail)

@@ -11,10 +11,11 @@ import grpc
 import pytest
 import pytest_asyncio
 from hook_kit import Worker
-from pipeline_kit import House, Room, content, room_in, served
+from pipeline_kit import ORG, House, Room, content, room_in, served
 
 from roomd import v1 as pb
 from roomd_server.core.times import duration, seconds_of
+from roomd_server.core.whereabouts import CROWD_ROOMS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -255,12 +256,6 @@ async def test_s4_step2_else_the_newest_room_of_the_participant(house: House, ro
     assert await routed(house, room, sender_id="ann") == newest.room_id
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="Inbound remembers where a sender spoke last and does not see that another of their "
-    "rooms became newer; after a restart the same message goes to the newer one",
-)
 async def test_s4_step2_the_newest_room_is_taken_though_the_sender_spoke_in_another(
     house: House, room: Room
 ) -> None:
@@ -269,6 +264,57 @@ async def test_s4_step2_the_newest_room_is_taken_though_the_sender_spoke_in_anot
     newest = await sharing(house, room, "ann")
     await newest.say("something new", participant_id="bob")
     assert await routed(house, room, sender_id="ann") == newest.room_id
+
+
+async def test_s4_step2_the_newest_room_is_one_that_the_sender_was_added_to(
+    house: House, room: Room
+) -> None:
+    """Else the newest room: also one that they never spoke in, once it has their channel."""
+    await room.arrive(sender_id="ann")
+    newest = await house.room()
+    await join(newest, "ann", room.id("ws"))
+    assert await routed(house, room, sender_id="ann") == room.room_id
+    await newest.call("AttachChannel", channel_id=room.id("ws"))
+    await newest.say("something new", participant_id="bob")
+    assert await routed(house, room, sender_id="ann") == newest.room_id
+
+
+async def test_s4_step2_the_newest_room_is_taken_though_it_left_the_memory() -> None:
+    """Else the newest room, wherever it is kept."""
+    async with served(max_live_rooms=4) as house, room_in(house) as room:
+        await room.arrive(sender_id="ann")
+        newest = await sharing(house, room, "ann")
+        await newest.say("something new", participant_id="bob")
+        for _ in range(20):
+            await house.room()
+        assert house.engine.directory.live(ORG, newest.room_id) is None
+        assert await routed(house, room, sender_id="ann") == newest.room_id
+
+
+async def test_s4_step2_the_newest_of_very_many_rooms_is_taken() -> None:
+    """Else the newest room, also of somebody who is in more than are looked at."""
+    async with served() as house, room_in(house) as room:
+        others = [await sharing(house, room, "ann") for _ in range(CROWD_ROOMS + 2)]
+        await room.arrive(sender_id="ann")
+        assert await routed(house, room, sender_id="ann") == room.room_id
+        await others[7].say("something new", participant_id="bob")
+        assert await routed(house, room, sender_id="ann") == others[7].room_id
+
+
+async def test_s4_step2_the_newest_room_is_known_without_asking_the_store(
+    house: House, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No read of the store on the way of a message, in however many rooms the sender is."""
+    other = await sharing(house, room, "ann")
+    await room.arrive(sender_id="ann")
+
+    def unasked(*_: object) -> None:
+        raise AssertionError("the store was asked")
+
+    monkeypatch.setattr(house.store, "open_rooms_of_participant", unasked)
+    assert await routed(house, room, sender_id="ann") == room.room_id
+    await other.say("something new", participant_id="bob")
+    assert await routed(house, room, sender_id="ann") == other.room_id
 
 
 async def test_s4_step2_a_room_of_the_participant_on_another_channel_is_not_meant(

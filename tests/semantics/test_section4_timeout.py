@@ -182,12 +182,6 @@ async def rooms_of(house: House) -> set[str]:
     return {one.room_id for one in (await house.call("ListRooms", page_size=1000)).rooms}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the room of a new sender is made (and told as created) in a transaction of its own, "
-    "before their first message is decided",
-)
 async def test_s4_timeout_leaves_no_room_behind(house: House, room: Room) -> None:
     """On expiry nothing is stored: no room either."""
     slow = await slow_steps(room, asyncio.Event())

@@ -225,7 +225,7 @@ async def services(clock: HandClock | None = None) -> AsyncIterator[Services]:
             Notes(store, rooms, once, notifier, clock, ids),
             Timeline(store, rooms, clock),
             Editing(store, rooms, notifier, clock),
-            RealtimeDesk(directory, clock, presence_lease_seconds=30.0),
+            RealtimeDesk(directory, rooms, clock, presence_lease_seconds=30.0),
             notifier,
             tail,
         )

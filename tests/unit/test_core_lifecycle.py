@@ -112,14 +112,6 @@ async def test_a_request_id_is_forgotten_after_a_day(s: Services) -> None:
     assert made.room.room_id == "r2"
 
 
-async def test_open_room_takes_one_that_was_made_meanwhile(s: Services) -> None:
-    one, two = await asyncio.gather(
-        s.lifecycle.open_room("acme", "r1"), s.lifecycle.open_room("acme", "r1")
-    )
-    assert one is two
-    assert (await s.directory.get("acme", "r1")) is one
-
-
 async def test_a_foreign_room_is_not_found(s: Services) -> None:
     await s.room()
     with pytest.raises(errors.NotFound):

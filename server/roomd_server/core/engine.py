@@ -41,6 +41,7 @@ from roomd_server.core.proactive import Proactive, ProactiveParts
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.rooms import Rooms
 from roomd_server.core.roster import Roster
+from roomd_server.core.routing import Router
 from roomd_server.core.timeline import Timeline
 from roomd_server.core.timers import TimerService
 from roomd_server.core.transports import Transports
@@ -92,7 +93,7 @@ class Engine:
         self.timeline = Timeline(store, self.rooms, clock)
         self.editing = Editing(store, self.rooms, self.notifier, clock)
         self.desk = RealtimeDesk(
-            self.directory, clock, presence_lease_seconds=options.presence_lease_seconds
+            self.directory, self.rooms, clock, presence_lease_seconds=options.presence_lease_seconds
         )
         self._build_flow(around)
         self._background: list[asyncio.Task[None]] = []
@@ -139,6 +140,7 @@ class Engine:
     def _build_ends(self, around: Surroundings) -> None:
         """Build what stands at both ends of the pipeline: the entrance, and who answers."""
         store, clock, ids, options = around.store, around.clock, around.ids, self.options
+        router = Router(store, self.directory, self.lifecycle, around.extensions)
         self.inbound = Inbound(
             InboundParts(
                 store,
@@ -147,7 +149,7 @@ class Engine:
                 options,
                 self.directory,
                 self.channels,
-                self.lifecycle,
+                router,
                 self.pipeline,
                 around.hooks,
                 around.extensions,

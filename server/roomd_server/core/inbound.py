@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from roomd import v1 as pb
 from roomd_server.core import errors
@@ -18,31 +16,21 @@ from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.frames import field_tag, framed
-from roomd_server.core.lifecycle import RoomLifecycle
 from roomd_server.core.options import EngineOptions
 from roomd_server.core.pipeline import Pipeline
 from roomd_server.core.ports import Caller, Clock, Extensions, Hooks, Ids, Store
 from roomd_server.core.proposal import (
     CHAIN_DEPTH_LIMIT,
-    Admission,
     Proposal,
     body_fingerprint,
     note_depth,
 )
 from roomd_server.core.room import RoomActor
+from roomd_server.core.routing import Router, Sender
 from roomd_server.core.times import seconds_of
 
-ROUTES_REMEMBERED = 100_000
-"""Senders whose room is kept in memory, so that routing reads nothing."""
 QUICK_SECONDS = 0.05
 """Routing and conversion that took less leave a message the whole timeout: it needs no timer."""
-ROOMS_AWAITED = 1000
-"""Rooms made for a sender whose first message has not entered yet; the oldest are forgotten."""
-
-OPEN = frozenset((pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED))
-
-Sender = tuple[str, str, str]
-"""Organization, channel, sender on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +43,7 @@ class InboundParts:
     options: EngineOptions
     directory: RoomDirectory
     channels: ChannelDirectory
-    lifecycle: RoomLifecycle
+    router: Router
     pipeline: Pipeline
     hooks: Hooks
     extensions: Extensions
@@ -67,9 +55,6 @@ class Inbound:
 
     def __init__(self, parts: InboundParts) -> None:
         self._ = parts
-        self._routes: OrderedDict[Sender, str] = OrderedDict()
-        self._opening: OrderedDict[Sender, asyncio.Future[RoomActor]] = OrderedDict()
-        """Rooms made for a sender that nothing has entered yet."""
 
     async def process_inbound(
         self,
@@ -96,32 +81,46 @@ class Inbound:
         message = request.message
         channel = self._.channels.get(caller.org, message.channel_id)
         self._limit(caller.org, channel)
-        cascade = _cascade(request.wait)
+        sender = (caller.org, channel.channel_id, message.sender_id)
         began, timeout = self._.clock.monotonic(), self._.options.process_timeout_seconds
-        actor, converted = await self._receive_in_time(caller, channel, request)
+        place, converted = await self._receive_in_time(sender, channel, request)
         took = self._.clock.monotonic() - began
         self._.pipeline.tallies.route.observe(took)
-        self._check_deadlock(caller, actor)
         event = self._event(channel, request, converted, connection_id)
-        if event.parent_event_id:
-            event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
         proposal = Proposal(
             event,
-            cascade,
+            _cascade(request.wait),
             fingerprint=_inbound_fingerprint(message) if event.idempotency_key else b"",
             join=channel,
             placed=placed,
             deadline=began + timeout if took > QUICK_SECONDS else None,
         )
+        if isinstance(place, RoomActor):
+            return await self._enter(caller, sender, place, proposal)
+        with self._.router.new_room(sender, place) as actor:
+            return await self._enter(caller, sender, actor, proposal)
+
+    async def _enter(
+        self, caller: Caller, sender: Sender, actor: RoomActor, proposal: Proposal
+    ) -> pb.ProcessInboundResponse:
+        """Let a message into its room."""
+        self._check_deadlock(caller, actor.room_id)
+        event, cascade = proposal.event, proposal.cascade
+        if event.parent_event_id:
+            event.parent_event_id = await self._thread_root(actor, event.parent_event_id)
         admission = await self._.pipeline.enter(actor, proposal, sheds=not caller.invocation_id)
-        self._remember(caller.org, channel.channel_id, message.sender_id, actor.room_id)
-        await self._settle(request.wait, admission, cascade)
+        if admission.outcome in _STORED:
+            self._.router.remember(sender, actor.room_id)
+            if cascade.deliveries is not None:
+                await self._settle(cascade)
+        # What was refused made no room; a broken one gave way to another that was made.
+        nowhere = admission.event is None and actor.unborn and not actor.broken
         return pb.ProcessInboundResponse(
             outcome=admission.outcome,
             event=admission.event,
             blocked_by=admission.blocked_by,
             reason=admission.reason,
-            room_id=actor.room_id,
+            room_id="" if nowhere else actor.room_id,
             deliveries=(cascade.deliveries or {}).values(),
         )
 
@@ -136,8 +135,8 @@ class Inbound:
             AlreadyExists: KEY_REUSED.
             Unavailable: nothing was decided.
         """
+        self._check_deadlock(caller, request.room_id)
         actor = await self._.directory.get(caller.org, request.room_id)
-        self._check_deadlock(caller, actor)
         binding = actor.bindings.get(request.channel_id)
         if binding is None:
             raise errors.binding_not_found(request.room_id, request.channel_id)
@@ -154,8 +153,8 @@ class Inbound:
             proposal.blocked_by = CHAIN_DEPTH_LIMIT
             note_depth(self._.bus, actor, proposal)
         admission = await self._.pipeline.enter(actor, proposal, sheds=not caller.invocation_id)
-        if request.wait == pb.WAIT_DELIVERED:
-            await self._settle(request.wait, admission, cascade)
+        if cascade.deliveries is not None and admission.outcome in _STORED:
+            await self._settle(cascade)
         if admission.outcome == pb.OUTCOME_ACCEPTED and not cascade.deliveries:
             return _ACCEPTED + framed(_EVENT, admission.event_data)
         return pb.SendEventResponse(
@@ -178,118 +177,37 @@ class Inbound:
                 metadata={"channel_id": channel.channel_id},
             )
 
-    def _check_deadlock(self, caller: Caller, actor: RoomActor) -> None:
+    def _check_deadlock(self, caller: Caller, room_id: str) -> None:
         if not caller.invocation_id:
             return
         held = self._.hooks.active_invocation_room(caller.org, caller.invocation_id)
-        if held == actor.room_id:
+        if held == room_id:
             raise errors.FailedPrecondition(
                 pb.ERROR_REASON_WOULD_DEADLOCK,
-                f"room {actor.room_id!r} waits for the hook that makes this call; "
+                f"room {room_id!r} waits for the hook that makes this call; "
                 "return injected events instead, or call after the hook has answered",
             )
 
-    # -------------------------------------------------------------- routing
-
     async def _receive_in_time(
-        self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
-    ) -> tuple[RoomActor, pb.Converted | None]:
+        self, sender: Sender, channel: pb.Channel, request: pb.ProcessInboundRequest
+    ) -> tuple[RoomActor | str, pb.Converted | None]:
         try:
             async with asyncio.timeout(self._.options.process_timeout_seconds):
-                return await self._receive(caller, channel, request)
+                return await self._receive(sender, channel, request)
         except TimeoutError:
             raise errors.Unavailable(
                 pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"
             ) from None
 
     async def _receive(
-        self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
-    ) -> tuple[RoomActor, pb.Converted | None]:
-        """Find the message's room and convert it; a new room is opened last, so that what
-        cannot be converted leaves no empty one behind.
-        """
-        message = request.message
-        place = await self._route(caller, channel, request)
-        converted = await self._.extensions.convert(caller.org, channel, message)
+        self, sender: Sender, channel: pb.Channel, request: pb.ProcessInboundRequest
+    ) -> tuple[RoomActor | str, pb.Converted | None]:
+        """Find the message's room, or the id of one to make, and convert it."""
+        place = await self._.router.route(sender, channel, request)
+        converted = await self._.extensions.convert(sender[0], channel, request.message)
         if isinstance(place, str):
-            sender = (caller.org, channel.channel_id, message.sender_id)
-            return await self._open(sender, place), converted
+            place = await self._.router.made_meanwhile(sender, place) or place
         return place, converted
-
-    async def _route(
-        self, caller: Caller, channel: pb.Channel, request: pb.ProcessInboundRequest
-    ) -> RoomActor | str:
-        """Find the message's room: named, by a worker, where the sender was last, the only
-        open room of the channel, or a new one. Never guesses between two.
-
-        Returns:
-            The room; or the id of one to make, empty when any will do.
-        """
-        directory, org = self._.directory, caller.org
-        room_id = request.room_id
-        if not room_id:
-            room_id = await self._.extensions.route(org, request.message, channel.type) or ""
-        if room_id:
-            return await directory.find(org, room_id) or room_id
-        sender = (org, channel.channel_id, request.message.sender_id)
-        if known := await self._remembered(sender):
-            return known
-        rooms = await self._.store.open_rooms_of_participant(*sender, 1)
-        if not rooms:
-            rooms = await self._.store.open_rooms_of_channel(org, channel.channel_id, 2)
-        if len(rooms) == 1:
-            return await directory.get(org, rooms[0])
-        return ""
-
-    async def _open(self, sender: Sender, room_id: str) -> RoomActor:
-        """Make the room that a message is for.
-
-        Messages of one sender that come at once get one room; so does the next message when
-        nothing entered it.
-        """
-        org, lifecycle = sender[0], self._.lifecycle
-        if room_id:
-            return await lifecycle.open_room(org, room_id)
-        while True:
-            opening = self._opening.get(sender)
-            if opening is None:
-                # Another message of theirs may have entered meanwhile.
-                if known := await self._remembered(sender):
-                    return known
-                opening = asyncio.ensure_future(lifecycle.open_room(org, ""))
-                self._opening[sender] = opening
-                opening.add_done_callback(partial(self._opened, sender))
-            made = await asyncio.shield(opening)
-            actor = await self._.directory.find(org, made.room_id)
-            if actor is not None and actor.room.status in OPEN:
-                return actor
-            if self._opening.get(sender) is opening:
-                del self._opening[sender]
-
-    def _opened(self, sender: Sender, opening: asyncio.Future[RoomActor]) -> None:
-        if opening.cancelled() or opening.exception() is not None:
-            self._opening.pop(sender, None)
-        elif len(self._opening) > ROOMS_AWAITED:
-            self._opening.popitem(last=False)
-
-    async def _remembered(self, sender: Sender) -> RoomActor | None:
-        """The room where a sender was last, while it is open for them."""
-        known = self._routes.get(sender)
-        if known is None:
-            return None
-        actor = await self._.directory.find(sender[0], known)
-        if actor is not None and _is_open_for(actor, *sender[1:]):
-            return actor
-        self._routes.pop(sender, None)
-        return None
-
-    def _remember(self, org: str, channel_id: str, sender_id: str, room_id: str) -> None:
-        key = (org, channel_id, sender_id)
-        self._opening.pop(key, None)
-        self._routes[key] = room_id
-        self._routes.move_to_end(key)
-        if len(self._routes) > ROUTES_REMEMBERED:
-            self._routes.popitem(last=False)
 
     async def _thread_root(self, actor: RoomActor, parent_event_id: str) -> str:
         """The root of the parent's thread: threads have two levels. An unknown parent makes
@@ -363,9 +281,8 @@ class Inbound:
         _copy_routing(request, event)
         return event
 
-    async def _settle(self, wait: pb.Wait, admission: Admission, cascade: Cascade) -> None:
-        if wait == pb.WAIT_DELIVERED and admission.outcome in _STORED:
-            await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
+    async def _settle(self, cascade: Cascade) -> None:
+        await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
 
 
 def _cascade(wait: pb.Wait) -> Cascade:
@@ -373,14 +290,6 @@ def _cascade(wait: pb.Wait) -> Cascade:
     if wait == pb.WAIT_DELIVERED:
         cascade.deliveries = {}
     return cascade
-
-
-def _is_open_for(actor: RoomActor, channel_id: str, sender_id: str) -> bool:
-    return (
-        actor.room.status in OPEN
-        and channel_id in actor.bindings
-        and sender_id in actor.participants
-    )
 
 
 def _copy_routing(request: pb.InboundMessage | pb.SendEventRequest, event: pb.RoomEvent) -> None:

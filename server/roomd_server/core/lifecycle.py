@@ -110,14 +110,14 @@ class RoomLifecycle:
         first = await self._first_answer(caller, request)
         if first is not None:
             return first
-        room = self._new_room(caller.org, request.room_id)
+        room = self.new_room(caller.org, request.room_id)
         room.timers.CopyFrom(request.timers)
         room.metadata.CopyFrom(request.metadata)
         room.labels.update(request.labels)
         response = pb.CreateRoomResponse(room=room)
         keys = self._once.record("CreateRoom", request.request_id, request, response)
         try:
-            await self._insert(caller.org, room, keys)
+            await self._insert(caller, room, keys)
         except StoreConflict:
             # The same call may have run beside us, or its first answer was lost.
             first = await self._first_answer(caller, request)
@@ -130,26 +130,19 @@ class RoomLifecycle:
             ) from None
         return response
 
-    async def open_room(self, org: str, room_id: str) -> RoomActor:
-        """A room for a message that has none; one that was made meanwhile is taken.
-
-        Args:
-            org: Whose room.
-            room_id: Empty: a new id.
-        """
-        room = self._new_room(org, room_id)
-        try:
-            return await self._insert(org, room, [])
-        except StoreConflict:
-            return await self._directory.get(org, room.room_id)
-
     async def _first_answer(
         self, caller: Caller, request: pb.CreateRoomRequest
     ) -> pb.CreateRoomResponse | None:
         first = await self._once.first(caller.org, "CreateRoom", request.request_id, request)
         return None if first is None else pb.CreateRoomResponse.FromString(first)
 
-    def _new_room(self, org: str, room_id: str) -> pb.Room:
+    def new_room(self, org: str, room_id: str) -> pb.Room:
+        """The record of a room that is about to be made.
+
+        Args:
+            org: Whose room.
+            room_id: Empty: a new id.
+        """
         now = timestamp(self._clock.now())
         return pb.Room(
             room_id=room_id or self._ids.new(),
@@ -161,19 +154,41 @@ class RoomLifecycle:
             etag=f"{self._ids.new()}.1",
         )
 
-    async def _insert(self, org: str, room: pb.Room, keys: list[KeyRecord]) -> RoomActor:
+    async def _insert(self, caller: Caller, room: pb.Room, keys: list[KeyRecord]) -> None:
+        """Store a new room.
+
+        Raises:
+            StoreConflict: it exists, or the key does.
+            FailedPrecondition: WOULD_DEADLOCK.
+        """
+        while True:
+            with self._directory.expecting(caller.org, room) as expected:
+                if not expected.unborn:
+                    await expected.settled()
+                    raise StoreConflict("room")
+                self._rooms.check_deadlock(caller, room.room_id)
+                # A message that makes the same room is first, or enters the one made here.
+                async with expected.lock:
+                    if expected.unborn and not expected.broken:
+                        await self._make(expected, room, keys)
+                        return
+
+    async def _make(self, expected: RoomActor, room: pb.Room, keys: list[KeyRecord]) -> None:
         writes = WriteSet(
-            org,
+            expected.org,
             room.room_id,
             room=room,
             create_room=True,
             timer_due=timer_due(room),
             keys=keys,
         )
-        await outlast(self._store.commit(writes))
-        actor = self._directory.adopt(org, RoomSnapshot(room, [], [], [], 0, [], 0, []))
+        try:
+            await outlast(self._store.commit(writes))
+            snapshot = RoomSnapshot(room, [], [], [], 0, [], 0, [])
+            actor = self._directory.adopt(expected.org, snapshot)
+        finally:
+            expected.broken = True  # whoever waits for it looks for the room anew
         self._notifier.lifecycle(actor, pb.HOOK_TRIGGER_ON_ROOM_CREATED, "room_created")
-        return actor
 
     # -------------------------------------------------------------- reading
 

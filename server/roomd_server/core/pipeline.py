@@ -176,7 +176,7 @@ class Pipeline:
         began = clock.monotonic()
         while True:
             if actor.broken or actor.deleted:
-                actor = await self._.directory.get(actor.org, actor.room_id)
+                actor = await self._.directory.successor(actor)
             actor.pins += 1
             try:
                 async with actor.lock:
@@ -418,6 +418,8 @@ class Pipeline:
         """Start everything that follows a commit. Waits for nothing."""
         parts, event, cascade = self._, admission.event, proposal.cascade
         assert event is not None
+        if draft.writes.create_room:
+            parts.notifier.lifecycle(actor, pb.HOOK_TRIGGER_ON_ROOM_CREATED, "room_created")
         for delivery, subject in admission.deliveries:
             parts.lanes.enqueue(actor, delivery, subject, cascade)
         for committed in draft.writes.events:

@@ -76,8 +76,8 @@ class Proactive:
             AlreadyExists: KEY_REUSED.
             FailedPrecondition: WOULD_DEADLOCK.
         """
+        check_deadlock(self._.hooks, caller, request.room_id)
         actor = await self._.directory.get(caller.org, request.room_id)
-        check_deadlock(self._.hooks, caller, actor.room_id)
         if actor.room.status in (pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED):
             refused = self._.pipeline.refuse(actor, request.channel_id, "room_closed")
             return pb.DeliverResponse(outcome=refused.outcome, reason=refused.reason)

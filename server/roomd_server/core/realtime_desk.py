@@ -16,6 +16,7 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.permissions import sees
 from roomd_server.core.ports import Caller, Clock, EphemeralSink
 from roomd_server.core.room import RoomActor
+from roomd_server.core.rooms import Rooms
 from roomd_server.core.times import timestamp
 
 SWEEP_SECONDS = 1.0
@@ -62,9 +63,10 @@ class RealtimeDesk:
     """Serves ``RealtimeService``, and publishes for the engine and for connections."""
 
     def __init__(
-        self, directory: RoomDirectory, clock: Clock, *, presence_lease_seconds: float
+        self, directory: RoomDirectory, rooms: Rooms, clock: Clock, *, presence_lease_seconds: float
     ) -> None:
         self._directory = directory
+        self._rooms = rooms
         self._clock = clock
         self._lease_seconds = presence_lease_seconds
         self._sinks: list[EphemeralSink] = []
@@ -214,7 +216,7 @@ class RealtimeDesk:
         Raises:
             NotFound: ROOM_NOT_FOUND.
         """
-        actor = await self._directory.get(caller.org, request.room_id)
+        actor = await self._rooms.read(caller, request.room_id)
         kind = pb.EPHEMERAL_TYPE_TYPING_START
         if not request.typing:
             kind = pb.EPHEMERAL_TYPE_TYPING_STOP
@@ -232,7 +234,7 @@ class RealtimeDesk:
             NotFound: ROOM_NOT_FOUND.
             ResourceExhausted: QUOTA.
         """
-        actor = await self._directory.get(caller.org, request.room_id)
+        actor = await self._rooms.read(caller, request.room_id)
         data = request.data if request.HasField("data") else None
         event = self.set_presence(actor, request.user_id, request.presence, data=data)
         return pb.PublishPresenceResponse(event=event)
@@ -245,7 +247,7 @@ class RealtimeDesk:
         Raises:
             NotFound: ROOM_NOT_FOUND.
         """
-        actor = await self._directory.get(caller.org, request.room_id)
+        actor = await self._rooms.read(caller, request.room_id)
         event = pb.EphemeralEvent(type=pb.EPHEMERAL_TYPE_READ_RECEIPT, user_id=request.user_id)
         event.data.update({"event_id": request.event_id})
         return pb.PublishReadReceiptResponse(event=self.publish(actor, event))
@@ -258,7 +260,7 @@ class RealtimeDesk:
         Raises:
             NotFound: ROOM_NOT_FOUND.
         """
-        actor = await self._directory.get(caller.org, request.room_id)
+        actor = await self._rooms.read(caller, request.room_id)
         event = pb.EphemeralEvent(type=pb.EPHEMERAL_TYPE_REACTION, user_id=request.user_id)
         event.data.update(
             {
@@ -301,7 +303,7 @@ class RealtimeDesk:
         presence = PRESENCE_OF.get(event.type)
         if presence is not None and not event.user_id:
             raise errors.invalid("user_id", "must be set for presence")
-        actor = await self._directory.get(caller.org, room_id)
+        actor = await self._rooms.read(caller, room_id)
         if presence is None:
             return self.publish(actor, event)
         data = event.data if event.HasField("data") else None
@@ -317,7 +319,7 @@ class RealtimeDesk:
         Raises:
             NotFound: ROOM_NOT_FOUND.
         """
-        actor = await self._directory.get(caller.org, request.room_id)
+        actor = await self._rooms.read(caller, request.room_id)
         self._present_in(actor)
         offset = self._clock.now() - self._clock.monotonic()
         return pb.ListPresenceResponse(

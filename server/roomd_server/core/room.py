@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Protocol
 
 from roomd import v1 as pb
 from roomd_server.core.capabilities import described, of_type
@@ -42,6 +43,16 @@ HISTORY_PAGES = 5
 further back is not worth an answer's time."""
 
 
+class Home(Protocol):
+    """Where live rooms are found."""
+
+    def settle_in(self, actor: RoomActor) -> None:
+        """A room comes into being; from here on it is found."""
+
+    def joined(self, actor: RoomActor, participant_id: str) -> None:
+        """Somebody is new in a room."""
+
+
 class RoomActor:
     """One live room. State is read freely and changed only by a committed ``Draft``."""
 
@@ -58,6 +69,7 @@ class RoomActor:
         "edits",
         "ephemerals",
         "generating",
+        "home",
         "keys",
         "lock",
         "log",
@@ -69,6 +81,7 @@ class RoomActor:
         "room_id",
         "round_robin",
         "store",
+        "unborn",
     )
 
     def __init__(
@@ -115,6 +128,9 @@ class RoomActor:
         self.deleted = False
         self.broken = False
         """A commit failed: memory and store may differ; the directory loads it anew."""
+        self.unborn = False
+        """Nothing of it is stored yet: the first event that enters it makes it, or nobody."""
+        self.home: Home | None = None
 
     @property
     def idle(self) -> bool:
@@ -161,6 +177,7 @@ class RoomActor:
             # The memory is ahead of the store now. The store refuses whatever was handed in
             # behind it, and the directory loads the room anew.
             self.broken = True
+            self.unborn = self.unborn or writes.create_room
             self.log.ring()
         then(error)
         if self._waiters:
@@ -335,6 +352,8 @@ class Draft:
                 ``Unavailable`` or ``StoreConflict``; nothing was written.
         """
         actor, writes = self.actor, self.writes
+        if actor.unborn:
+            self._make_room()
         # Once for all: the store, those who watch, and whoever sent it.
         writes.event_data = [event.SerializeToString() for event in writes.events]
         writes.room = self._room
@@ -350,6 +369,8 @@ class Draft:
         for channel_id in writes.removed_bindings:
             actor.bindings.pop(channel_id, None)
         for participant in writes.participants:
+            if actor.home is not None and participant.participant_id not in actor.participants:
+                actor.home.joined(actor, participant.participant_id)
             actor.participants[participant.participant_id] = participant
         actor.queued += writes.queued
         if writes.removed_queued:
@@ -358,6 +379,14 @@ class Draft:
         for record in writes.keys:
             if record.scope.startswith("room:"):
                 actor.keys.add(record.key, record.fingerprint, record.value.decode())
+
+    def _make_room(self) -> None:
+        """Let the room come into being with what is in the draft."""
+        self.room().create_time.CopyFrom(self._time)
+        self.writes.create_room = True
+        self.actor.unborn = False
+        if self.actor.home is not None:
+            self.actor.home.settle_in(self.actor)
 
     async def commit(self) -> None:
         """Hand everything in and wait until it is durable, even when cancelled meanwhile.

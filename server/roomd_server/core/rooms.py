@@ -21,12 +21,18 @@ class Rooms:
         self._hooks = hooks
 
     async def read(self, caller: Caller, room_id: str) -> RoomActor:
-        """The room as it was committed last; nothing is locked.
+        """The room as it was committed last; nothing is locked. A hook that decides on the
+        first message of a room sees it as it will be.
 
         Raises:
             NotFound: ROOM_NOT_FOUND.
         """
-        return await self._directory.get(caller.org, room_id)
+        actor = await self._directory.find(caller.org, room_id)
+        if actor is None and _waits_for(self._hooks, caller, room_id):
+            actor = self._directory.expected(caller.org, room_id)
+        if actor is None:
+            raise errors.room_not_found(room_id)
+        return actor
 
     @asynccontextmanager
     async def hold(self, caller: Caller, room_id: str) -> AsyncIterator[RoomActor]:
@@ -41,6 +47,10 @@ class Rooms:
         async with locked(self._directory, caller.org, room_id) as actor:
             yield actor
 
+    def check_deadlock(self, caller: Caller, room_id: str) -> None:
+        """See ``check_deadlock``."""
+        check_deadlock(self._hooks, caller, room_id)
+
     def erase(self, caller: Caller, room_id: str) -> asyncio.Task[None]:
         """Begin to delete a room that is held, and its hooks; one transaction."""
         writes = WriteSet(caller.org, room_id, delete_room=True)
@@ -53,15 +63,20 @@ def check_deadlock(hooks: Hooks, caller: Caller, room_id: str) -> None:
     Raises:
         FailedPrecondition: WOULD_DEADLOCK, when the room waits for the caller's answer.
     """
-    if not caller.invocation_id:
-        return
-    if hooks.active_invocation_room(caller.org, caller.invocation_id) == room_id:
+    if _waits_for(hooks, caller, room_id):
         raise errors.FailedPrecondition(
             pb.ERROR_REASON_WOULD_DEADLOCK,
             f"room {room_id!r} waits for the hook that makes this call; "
             "call after the hook has answered",
             metadata={"room_id": room_id},
         )
+
+
+def _waits_for(hooks: Hooks, caller: Caller, room_id: str) -> bool:
+    """Whether the room waits for the hook that makes the call."""
+    if not caller.invocation_id:
+        return False
+    return hooks.active_invocation_room(caller.org, caller.invocation_id) == room_id
 
 
 @asynccontextmanager
