@@ -15,15 +15,11 @@ from conform_matching import Names, as_dict, difference
 from conform_messages import UNKNOWN_MESSAGE, Work, works
 from conform_process import Changes, Observation, WorkerProcess
 from conform_server import Answered, Called, End, Received, ScriptedServer, ServedStream
+from conform_steps import EARLY_MS, SLACK_MS, WITHIN_MS, Failed, timely
 from google.protobuf import json_format
 
 from roomd import v1 as pb
 
-WITHIN_MS = 5000.0
-SLACK_MS = 2000.0
-"""Added to upper bounds: machines that run tests are busy. Lower bounds have none."""
-EARLY_MS = 2.0
-"""Clocks of two processes and their timers."""
 STOP_SECONDS = 15.0
 STRICT = frozenset(("attach", "detach", "goodbye", "extend"))
 """What a worker says must have been asked for by the script."""
@@ -31,10 +27,6 @@ STRICT = frozenset(("attach", "detach", "goodbye", "extend"))
 
 SERVER_STEPS = frozenset(("outcome", "api", "cause", "nothing"))
 """What only the other role plays."""
-
-
-class Failed(AssertionError):
-    """The SDK did not do what the script says."""
 
 
 class SdkRole:
@@ -170,19 +162,11 @@ class SdkRole:
         mark = step.options.get("since")
         return self._marks[mark] if mark else self._last
 
-    async def _within(self, step: Step, look: Callable[[], Any], what: str) -> Any:
-        """What ``look`` finds, within the step's time."""
-        within = step.options.get("within_ms", WITHIN_MS) + step.options.get("slack_ms", SLACK_MS)
-        left = self._since(step) + within / 1000 - time.monotonic()
-        found = await self.changes.wait(lambda: self._faultless(look), max(left, 0.05))
-        if found is None:
-            raise Failed(f"{what}: not within {within:g} ms")
-        took = (found.time - self._since(step)) * 1000
-        if "after_ms" in step.options and took < step.options["after_ms"] - EARLY_MS:
-            raise Failed(f"{what}: after {took:.0f} ms already")
-        if took > within:
-            raise Failed(f"{what}: only after {took:.0f} ms")
-        return found
+    async def _within(
+        self, step: Step, look: Callable[[], Any], what: str, wrong: list[str] | None = None
+    ) -> Any:
+        since = self._since(step)
+        return await timely(self.changes, lambda: self._faultless(look), step, since, what, wrong)
 
     def _faultless(self, look: Callable[[], Any]) -> Any:
         for one in self.process.said:
@@ -233,10 +217,7 @@ class SdkRole:
                     wrong.append(why)
             return None
 
-        try:
-            found: Received = await self._within(step, look, f"{kind} of the worker")
-        except Failed as failure:
-            raise Failed(f"{failure} {wrong}" if wrong else str(failure)) from None
+        found: Received = await self._within(step, look, f"{kind} of the worker", wrong)
         if kind == "hello" and stream.received[0] is not found:
             raise Failed(f"Hello came after {stream.received[0].kind}")
         if kind == "attach" and not stream.welcomed:
@@ -454,10 +435,7 @@ class SdkRole:
                     wrong.append(why)
             return None
 
-        try:
-            found: Called = await self._within(step, look, f"a call of {step.value['method']}")
-        except Failed as failure:
-            raise Failed(f"{failure} {wrong}") from None
+        found: Called = await self._within(step, look, f"a call of {step.value['method']}", wrong)
         found.taken = True
         return found.time
 

@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from conform_cases import Case, all_cases, cases_for
 from conform_process import WorkerProcess
-from conform_sdk_role import Failed, SdkRole
+from conform_sdk_role import SdkRole
 from conform_sdks import SDKS, Absent, Sdk, is_required, present, worker_command
+from conform_server_role import ServerRole
+from conform_steps import Failed
+
+from roomd_server.wiring import start_embedded
 
 Workers = Callable[[Sdk], list[str]]
 CASES = cases_for("sdk")
@@ -77,6 +81,20 @@ async def test_the_sdk_passes_the_case(
     failed = await play(case, process_for(case, commands(sdk), long_lived))
     if failed:
         pytest.fail(failed, pytrace=False)  # the script says where, not the runner's code
+
+
+SWAPPED = cases_for("server")
+
+
+@pytest.mark.parametrize("case", SWAPPED, ids=[case.id for case in SWAPPED])
+async def test_the_server_passes_the_case(case: Case) -> None:
+    embedded = await start_embedded()
+    try:
+        await ServerRole(case, embedded).play()
+    except Failed as failure:
+        pytest.fail(str(failure), pytrace=False)
+    finally:
+        await embedded.stop()
 
 
 def test_every_sdk_of_the_table_is_here_where_all_are_required() -> None:
