@@ -490,3 +490,12 @@ def _is_the(handler: pb.Handler, name: str, spec: Mapping[str, Any]) -> bool:
     if "hook" in spec:
         return handler.name == name
     return handler.spec.WhichOneof("kind") in spec
+
+
+async def failure_of_case(case: Case, process: WorkerProcess) -> str:
+    """Play a case with a worker; why it failed, '' when it did not."""
+    try:
+        await SdkRole(case, process).play()
+    except Failed as failure:
+        return str(failure)
+    return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from conform_cases import Case, all_cases, cases_for
 from conform_process import WorkerProcess
-from conform_sdk_role import SdkRole
+from conform_sdk_role import failure_of_case
 from conform_sdks import SDKS, Absent, Sdk, is_required, present, worker_command
 from conform_server_role import ServerRole
 from conform_steps import Failed
@@ -60,25 +60,16 @@ def process_for(case: Case, command: list[str], kept: dict[str, WorkerProcess]) 
     return process
 
 
-async def play(case: Case, process: WorkerProcess) -> str:
-    """Play a case; why it failed, '' when it did not."""
-    try:
-        await SdkRole(case, process).play()
-    except Failed as failure:
-        return str(failure)
-    finally:
-        if case.own_process:
-            process.end()
-    return ""
-
-
 @pytest.mark.parametrize(("sdk", "case"), TABLE)
 async def test_the_sdk_passes_the_case(
     sdk: Sdk, case: Case, commands: Workers, long_lived: dict[str, WorkerProcess]
 ) -> None:
     if case.id in sdk.lacks:
         pytest.skip(f"{sdk.title} does not have it: {sdk.lacks[case.id]}")
-    failed = await play(case, process_for(case, commands(sdk), long_lived))
+    process = process_for(case, commands(sdk), long_lived)
+    failed = await failure_of_case(case, process)
+    if case.own_process:
+        process.end()
     if failed:
         pytest.fail(failed, pytrace=False)  # the script says where, not the runner's code
 
