@@ -3,6 +3,7 @@ package roomd
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,8 @@ type Reconnect struct {
 	Jitter func() float64
 }
 
-func defaultReconnect() Reconnect {
+// DefaultReconnect is full jitter from 100 ms to 10 s, from the beginning after 30 s of serving.
+func DefaultReconnect() Reconnect {
 	return Reconnect{
 		First:  100 * time.Millisecond,
 		Max:    10 * time.Second,
@@ -48,15 +50,34 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 
 // redial counts the attempts of one stream that is kept for ever.
 type redial struct {
-	policy  Reconnect
+	policy Reconnect
+
+	mu      sync.Mutex
 	attempt int
 }
 
 // wait is how long to wait after a stream that served since then (zero: never) was lost.
 func (r *redial) wait(servedSince time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !servedSince.IsZero() && time.Since(servedSince) >= r.policy.Steady {
 		r.attempt = 0
 	}
 	r.attempt++
 	return r.policy.wait(r.attempt - 1)
+}
+
+// noWish: the server did not say how long to wait.
+const noWish = time.Duration(-1)
+
+// wish is how long to wait where the server said how long; but a server that says so over and
+// over, without serving in between, is not stormed.
+func (r *redial) wish(told time.Duration, servedSince time.Time) time.Duration {
+	own := r.wait(servedSince)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if told == noWish || r.attempt > 1 {
+		return max(told, own)
+	}
+	return told
 }

@@ -54,7 +54,7 @@ func Dial(ctx context.Context, address string, more ...Option) (*Client, error) 
 func newClient(address string, more ...Option) (*Client, error) {
 	made := &Client{options: options{
 		retryFor:  retryFor,
-		reconnect: defaultReconnect(),
+		reconnect: DefaultReconnect(),
 		logger:    slog.Default(),
 	}}
 	for _, option := range more {

@@ -241,10 +241,7 @@ func (c *Connection) stay() {
 			c.client.logger.Warn("a connection was lost; dialling again",
 				"connection", c.ID(), "error", failed)
 		}
-		wait := told
-		if told == noWish {
-			wait = dialling.wait(began)
-		}
+		wait := dialling.wish(told, began)
 		sleep(c.ctx, wait)
 	}
 }

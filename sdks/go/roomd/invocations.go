@@ -26,7 +26,8 @@ func (e *CancelledError) Error() string { return "the server cancelled it: " + e
 type call struct {
 	invocation *roomdv1.Invocation
 	cancel     context.CancelCauseFunc
-	timer      *time.Timer
+	timer      *time.Timer // nil: no deadline
+	batch      *arrival    // what it came with
 
 	mu       sync.Mutex
 	deadline time.Time
@@ -71,6 +72,7 @@ func (s *session) start(invocation *roomdv1.Invocation) {
 		old.cancel(&CancelledError{roomdv1.Cancel_REASON_SUPERSEDED})
 	}
 	s.running[invocation.GetInvocationId()] = made
+	made.batch = s.batch
 	s.mu.Unlock()
 	ctx := context.WithValue(callContext{base, made}, handleKey{}, &handle{s, made})
 	go func() {
@@ -157,6 +159,9 @@ func (s *session) finish(base context.Context, made *call, result *roomdv1.Resul
 	if isWanted {
 		s.ready = append(s.ready, result)
 	}
+	if made.batch.left--; made.batch.left == 0 {
+		close(made.batch.settled)
+	}
 	s.mu.Unlock()
 	if isWanted {
 		s.ring()
@@ -187,6 +192,16 @@ func (s *session) cancel(cancel *roomdv1.Cancel) {
 	}
 }
 
+// prolong moves the deadline.
+func (c *call) prolong(timeout time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.deadline = time.Now().Add(timeout)
+		c.timer.Reset(timeout)
+	}
+}
+
 // ---------------------------------------------------------------- for the handler
 
 // handleKey finds the handle in a handler's context.
@@ -209,12 +224,7 @@ func Extend(ctx context.Context, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return errorOf(ctx.Err())
 	}
-	mine.call.mu.Lock()
-	mine.call.deadline = time.Now().Add(timeout)
-	mine.call.mu.Unlock()
-	if mine.call.timer != nil {
-		mine.call.timer.Reset(timeout)
-	}
+	mine.call.prolong(timeout)
 	extend := &roomdv1.Extend{
 		InvocationId: mine.call.invocation.GetInvocationId(),
 		Lease:        mine.call.invocation.GetLease(),
@@ -245,6 +255,8 @@ func emitterOf(ctx context.Context) func(string) error {
 			},
 		}
 		mine.call.sequence++
+		// The time of an answer that streams holds for each part.
+		mine.call.prolong(mine.call.invocation.GetTimeout().AsDuration())
 		request := &roomdv1.ConnectRequest{Message: &roomdv1.ConnectRequest_ResultChunk{ResultChunk: chunk}}
 		return typedUnlessEnd(mine.session.send(request))
 	}

@@ -3,6 +3,7 @@ package roomd
 import (
 	"context"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 )
@@ -19,10 +20,11 @@ var refusals = map[codes.Code]bool{
 // lines are the lines of streams of a running worker: one as a rule, two while it moves from an
 // old stream to a new one. Each is dialled again for ever.
 type lines struct {
-	worker *Worker
-	ctx    context.Context
-	stop   context.CancelCauseFunc
-	all    sync.WaitGroup
+	worker   *Worker
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	all      sync.WaitGroup
+	dialling redial // of the newest line: only it dials
 }
 
 // begin keeps a line of streams; the stream that it replaces, if any, ends once the new one is
@@ -39,7 +41,9 @@ func (l *lines) begin(replaces *session) {
 
 // stay dials for ever; an error when the server will never take this worker.
 func (l *lines) stay(replaces *session) *Error {
-	dialling := redial{policy: l.worker.client.reconnect}
+	if replaces != nil && !sleep(l.ctx, l.dialling.wait(replaces.welcomeTime())) {
+		return nil
+	}
 	for l.ctx.Err() == nil {
 		made := newSession(l, replaces)
 		l.worker.setCurrent(made)
@@ -50,18 +54,26 @@ func (l *lines) stay(replaces *session) *Error {
 		if err != nil && refusals[err.Code] {
 			return err
 		}
-		wait, told := made.waitTold()
-		if !told {
-			wait = dialling.wait(made.welcomeTime())
-			l.worker.client.logger.Warn("the worker stream was lost; dialling again",
-				"error", err, "wait", wait)
-		}
-		if !sleep(l.ctx, wait) {
+		if !sleep(l.ctx, l.pause(made, err)) {
 			return nil
 		}
 		replaces = made.stillReplaces()
 	}
 	return nil
+}
+
+// pause is how long to wait after a stream that ended.
+func (l *lines) pause(ended *session, err *Error) time.Duration {
+	if told, isTold := ended.waitTold(); isTold {
+		return l.dialling.wish(told, ended.welcomeTime())
+	}
+	wait := l.dialling.wait(ended.welcomeTime())
+	why := "the server ended it"
+	if err != nil {
+		why = err.Error()
+	}
+	l.worker.client.logger.Warn("the worker stream was lost; dialling again", "why", why, "wait", wait)
+	return wait
 }
 
 func (w *Worker) setCurrent(made *session) {

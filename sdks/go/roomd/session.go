@@ -21,6 +21,10 @@ const (
 	defaultMaxMessageBytes = 4 << 20
 	// reservedBytes is for what stands around the results in a message.
 	reservedBytes = 64 << 10
+	// companyWait is how long answers wait for those to what came with them.
+	companyWait = time.Millisecond
+	// companyFor is how long after it came a batch is waited for.
+	companyFor = 10 * time.Millisecond
 	// overdue is how much longer than its own grace a server may take to end a stream.
 	overdue = 5 * time.Second
 )
@@ -44,6 +48,7 @@ type session struct {
 	ready    []*roomdv1.Result
 	bell     chan struct{}
 	running  map[string]*call
+	batch    *arrival  // the newest one
 	welcome  time.Time // zero: not yet
 	maxBytes int
 	silence  time.Duration
@@ -114,6 +119,7 @@ func (s *session) take(response *roomdv1.ConnectResponse) {
 	logger := s.worker.client.logger
 	switch message := response.GetMessage().(type) {
 	case *roomdv1.ConnectResponse_Invocations:
+		s.expect(len(message.Invocations.GetInvocations()))
 		for _, invocation := range message.Invocations.GetInvocations() {
 			s.start(invocation)
 		}
@@ -261,6 +267,7 @@ func (s *session) write() {
 		case <-s.context.Done():
 			return
 		}
+		s.awaitCompany()
 		s.mu.Lock()
 		control, ready := s.control, s.ready
 		s.control, s.ready = nil, nil
@@ -274,6 +281,40 @@ func (s *session) write() {
 				return // the reader is told why
 			}
 		}
+	}
+}
+
+// arrival is a batch of invocations that came together.
+type arrival struct {
+	time    time.Time
+	left    int           // guarded by the session's mu
+	settled chan struct{} // closed when none is left
+}
+
+// expect notes how many invocations came together.
+func (s *session) expect(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batch = &arrival{time: time.Now(), left: count, settled: make(chan struct{})}
+}
+
+// awaitCompany waits a moment for the answers to what came together: a message costs far more
+// than an answer in it. Who is alone waits for nothing, and a slow handler holds up nobody for
+// longer than the moment.
+func (s *session) awaitCompany() {
+	s.mu.Lock()
+	batch := s.batch
+	isWorth := batch != nil && batch.left > 0 && len(s.ready) > 0 && len(s.control) == 0
+	s.mu.Unlock()
+	if !isWorth || time.Since(batch.time) > companyFor {
+		return
+	}
+	timer := time.NewTimer(companyWait)
+	defer timer.Stop()
+	select {
+	case <-batch.settled:
+	case <-timer.C:
+	case <-s.context.Done():
 	}
 }
 

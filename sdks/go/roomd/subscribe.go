@@ -111,10 +111,7 @@ func (w *watcher) run(ctx context.Context) {
 			w.yield(nil, failed)
 			return
 		}
-		wait := told
-		if told < 0 {
-			wait = w.redial.wait(began)
-		}
+		wait := w.redial.wish(told, began)
 		if !sleep(ctx, wait) {
 			w.yield(nil, errorOf(ctx.Err()))
 			return
@@ -127,9 +124,6 @@ func mends(err *Error) bool {
 	return err.Code == codes.Unavailable || err.Code == codes.Unknown || err.Code == codes.Internal ||
 		err.Reason == ErrSlowConsumer
 }
-
-// noWish: the server did not say how long to wait.
-const noWish = time.Duration(-1)
 
 // read shows what one stream brings; how long the server asks to wait before the next.
 func (w *watcher) read(ctx context.Context) (time.Duration, error) {

@@ -153,7 +153,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.begun = true
 	w.mu.Unlock()
-	lines := &lines{worker: w}
+	lines := &lines{worker: w, dialling: redial{policy: w.client.reconnect}}
 	lines.ctx, lines.stop = context.WithCancelCause(ctx)
 	lines.begin(nil)
 	lines.all.Wait()
