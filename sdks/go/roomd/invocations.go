@@ -15,8 +15,8 @@ import (
 	roomdv1 "github.com/roomd/roomd/sdks/go/roomd/v1"
 )
 
-// CancelledError is context.Cause of a handler's context that the server cancelled: an answer is
-// not taken any more.
+// CancelledError is context.Cause of a handler's context that the server cancelled before its
+// time was over: an answer is not taken any more.
 type CancelledError struct{ Reason roomdv1.Cancel_Reason }
 
 // Error says why.
@@ -188,7 +188,11 @@ func (s *session) cancel(cancel *roomdv1.Cancel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if one := s.running[cancel.GetInvocationId()]; one != nil {
-		one.cancel(&CancelledError{cancel.GetReason()})
+		var why error = &CancelledError{cancel.GetReason()}
+		if cancel.GetReason() == roomdv1.Cancel_REASON_DEADLINE {
+			why = context.DeadlineExceeded
+		}
+		one.cancel(why)
 	}
 }
 
