@@ -3,12 +3,15 @@
  *
  * @module
  */
-import type { ErrorReason } from "./gen/roomd/v1/error_pb.js";
+import { Code } from "./errors.js";
+import { ErrorReason } from "./gen/roomd/v1/error_pb.js";
 import type { HandlerSpecSchema } from "./gen/roomd/v1/handler_pb.js";
 import type { Invocation, ResultSchema } from "./gen/roomd/v1/hook_service_pb.js";
 import type { Init } from "./init.js";
+import { duration } from "./init.js";
 import type { HandlerCall } from "./invocation.js";
-import { Code } from "./errors.js";
+
+const MAX_FAULT_CHARACTERS = 500;
 
 /** A value, now or later. */
 export type Awaitable<T> = T | PromiseLike<T>;
@@ -29,12 +32,43 @@ export interface Handler {
   serve(invocation: Invocation, call: HandlerCall, emit: Emit): Promise<Answer>;
 }
 
+/**
+ * Thrown by a handler: it did not work now, and another attempt may. Without it a durable
+ * observer's invocation is given up at once.
+ */
+export class Retryable extends Error {
+  override readonly name = "Retryable";
+  /** Not before. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, facts: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.retryAfterMs = facts.retryAfterMs;
+  }
+}
+
 /** It did not work. */
 export function failure(code: Code, reason: ErrorReason, message: string): Answer {
   return { case: "failure", value: { status: { code, reason, message } } };
 }
 
+/** What a handler threw. */
+export function faultOf(error: unknown): Answer {
+  const message = String(error).slice(0, MAX_FAULT_CHARACTERS);
+  const status = { code: Code.Internal, reason: ErrorReason.SERVER_FAULT, message };
+  const again = error instanceof Retryable ? error : undefined;
+  return {
+    case: "failure",
+    value: {
+      status,
+      retryable: again !== undefined,
+      retryAfter: duration(again?.retryAfterMs),
+    },
+  };
+}
+
 /** The server asks for something that only a newer SDK knows. */
-export function unknownCall(reason: ErrorReason): Answer {
-  return failure(Code.Unimplemented, reason, "this SDK does not know the call");
+export function unknownCall(): Answer {
+  const message = "this SDK does not know the call";
+  return failure(Code.Unimplemented, ErrorReason.METHOD_UNKNOWN, message);
 }

@@ -120,7 +120,7 @@ export function channelHandler(name: string, channel: ChannelHandlers): Handler 
     serve: async ({ input }, call, emit) =>
       input.case === "call"
         ? await serveChannel(channel, input.value.kind, call, emit)
-        : unknownCall(ErrorReason.UNSPECIFIED),
+        : unknownCall(),
   };
 }
 
@@ -136,7 +136,7 @@ export function routerHandler(name: string, options: RouterOptions, route: Route
     maxInFlight: options.maxInFlight ?? 0,
     async serve({ input }, call) {
       if (input.case !== "call" || input.value.kind.case !== "route") {
-        return unknownCall(ErrorReason.UNSPECIFIED);
+        return unknownCall();
       }
       const roomId = (await route(input.value.kind.value, call)) || "";
       return value({ case: "route", value: { roomId, decline: roomId === "" } });
@@ -170,7 +170,7 @@ async function serveChannel(
       return value({ case: "transcoded", value: content ? { content } : {} });
     }
     default:
-      return unknownCall(ErrorReason.UNSPECIFIED);
+      return unknownCall();
   }
 }
 

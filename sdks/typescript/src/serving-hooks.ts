@@ -175,7 +175,7 @@ async function serveHook(
 ): Promise<Answer> {
   const payload = invocation.input.case === "hook" ? read(invocation.input.value) : undefined;
   if (payload === undefined) {
-    return unknownCall(ErrorReason.UNSPECIFIED);
+    return unknownCall();
   }
   const answer = await act(payload as never, call);
   const found: Findings = answer ?? {};

@@ -18,7 +18,7 @@ import type {
 } from "./gen/roomd/v1/hook_service_pb.js";
 import { HookService } from "./gen/roomd/v1/hook_service_pb.js";
 import type { Answer, Handler } from "./handler.js";
-import { failure } from "./handler.js";
+import { failure, faultOf } from "./handler.js";
 import type { Init } from "./init.js";
 import { duration, milliseconds } from "./init.js";
 import { RunningInvocation } from "./invocation.js";
@@ -30,7 +30,6 @@ const OUTGOING_FRAMES = 4096;
 const PING_MS = 20_000;
 /** A server that says nothing for so many ping intervals is gone. */
 const SILENT_PINGS = 3;
-const MAX_FAULT_CHARACTERS = 500;
 /** Characters of a streamed answer in one message; at most three bytes each. */
 const CHUNK_CHARACTERS = 256 * 1024;
 
@@ -209,8 +208,7 @@ export class WorkerStream {
       if (!running.cancelled) {
         this.#owner.logger.error(`handler ${invocation.handler} failed`, error);
       }
-      const words = String(error).slice(0, MAX_FAULT_CHARACTERS);
-      answer = failure(Code.Internal, ErrorReason.SERVER_FAULT, words);
+      answer = faultOf(error);
     }
     running.settle();
     if (this.#running.get(invocationId) === running) {

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
 import { ABSENT, KEY, RealServer } from "./real-server.js";
 
@@ -23,6 +23,7 @@ const PRINTED = [
   "to doctor: Room 4\n",
 ];
 
+let server: RealServer | undefined;
 const project = await mkdtemp(join(tmpdir(), "roomd-readme-"));
 const run = (file: string, ...rest: string[]) =>
   execFileSync(file, rest, { cwd: project, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -50,7 +51,7 @@ test("the package installs as the README says, and its programs compile", async 
 
 for (const [number, printed] of PRINTED.entries()) {
   test(`program ${number + 1} of the README runs`, { skip: ABSENT }, async () => {
-    await using server = await RealServer.start();
+    server ??= await RealServer.start();
     const script = join(project, "out", `program${number}.js`);
     const told = readFileSync(script, "utf8").replaceAll("127.0.0.1:7777", server.address);
     await writeFile(script, told);
@@ -66,6 +67,7 @@ test("there is an output for every program, and the hook fits into twenty lines"
   assert.ok(lines.length <= 20, `${lines.length}`);
 });
 
-test("the folder of the programs goes", async () => {
+after(async () => {
+  await server?.[Symbol.asyncDispose]();
   await rm(project, { recursive: true });
 });

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { HandlerCall, Logger, WorkerOptions } from "roomd";
-import { allow, block, HookTrigger, modify, text, textOf } from "roomd";
+import { allow, block, HookTrigger, modify, Retryable, text, textOf } from "roomd";
 import * as v1 from "roomd/v1";
 
 import { FakeServer, invoke, result, saying, serving, soon, takeAttach, welcome } from "./fake-server.js";
@@ -145,6 +145,20 @@ test("a handler that throws has failed, with its words", async () => {
   assert.deepEqual([status.code, status.reason], [13, v1.ErrorReason.SERVER_FAULT]);
   assert.match(status.message, /^RangeError: x+$/);
   assert.equal(status.message.length, 500);
+  assert.equal((outcome.value as v1.Failure).retryable, false);
+});
+
+test("a handler may say that another attempt is worth it, and when", async () => {
+  const { server, worker } = await gate(() => {
+    throw new Retryable("the archive is full", { retryAfterMs: 1500 });
+  });
+  await using _ = server;
+  const started = worker.start();
+  const peer = await serving(server);
+  await started;
+  invoke(peer, "gate", { input: saying("x") });
+  const failure = (await result(peer)).outcome.value as v1.Failure;
+  assert.deepEqual([failure.retryable, failure.retryAfter?.nanos], [true, 500_000_000]);
 });
 
 test("an answer that is too large is a failure, and no batch outgrows a message", async () => {
