@@ -139,6 +139,7 @@ async def test_an_empty_request_names_what_is_missing(world: tuple[Caller, Path]
         "ChannelService/ListChannels",
         "HookService/ListHooks",
         "HookService/ListWorkers",
+        "HookService/WatchHooks",
         "AdminService/GetServerInfo",
         "AdminService/TailFrameworkEvents",
     }

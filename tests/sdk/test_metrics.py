@@ -16,6 +16,7 @@ from roomd import HookExecution, HookResult, HookTrigger, RoomContext, RoomEvent
 from roomd import v1 as pb
 from roomd_server.api.server import StartupError
 from roomd_server.config import Settings
+from roomd_server.core.tallies import TIME_BOUNDS, Histogram, quantile
 from roomd_server.hooks.tallies import MAX_NAMES, OTHERS, HookTallies
 from roomd_server.telemetry.metrics import METRICS, Gauges, Kind, Unread
 from roomd_server.wiring import Server
@@ -137,6 +138,15 @@ def test_what_a_removed_hook_counted_stays() -> None:
     times = tallies.by_label()["judge"].times
     assert times is not None
     assert sum(times.counts) == tallies.by_label()["judge"].verdicts["block"] == 3
+
+
+def test_quantiles_are_right_within_ten_percent() -> None:
+    histogram = Histogram()
+    for step in range(1, 10_001):
+        histogram.observe(step / 1000)
+    for share in (0.5, 0.9, 0.99):
+        assert quantile(histogram.counts, share) == pytest.approx(share * 10, rel=0.1)
+    assert quantile([0] * (len(TIME_BOUNDS) + 1), 0.5) == 0.0
 
 
 def test_the_readme_lists_all_metrics() -> None:

@@ -121,6 +121,7 @@ POLICIES: dict[str, Policy] = {
             "PauseHook": Policy("hooks:admin", _WRITE),
             "ResumeHook": Policy("hooks:admin", _WRITE),
             "TestHooks": Policy("hooks:admin", _WRITE, 4),
+            "WatchHooks": Policy("hooks:read", _STREAM),
             "ListWorkers": Policy("hooks:read", _READ),
             "GetInvocationPayload": Policy("hooks:serve", _READ, 4),
             "Connect": Policy("hooks:serve", _STREAM),

@@ -7,6 +7,7 @@ from typing import Any
 
 from roomd import v1 as pb
 from roomd.v1.hook_service_pb2_grpc import HookServiceStub
+from roomd_server.cli import watching
 from roomd_server.cli.client import (
     CALL_SECONDS,
     add_connection,
@@ -37,6 +38,7 @@ def add(subparsers: Subparsers) -> None:
     )
     add_connection(workers)
     workers.set_defaults(run=list_workers)
+    watching.add(verbs)
     test = verbs.add_parser(
         "test",
         help="run a text through a room's hooks; nothing is stored",

@@ -20,6 +20,7 @@ from roomd_server.hooks.rulings import Check
 from roomd_server.hooks.runner import HookRunner, RoomView
 from roomd_server.hooks.session import SessionParts
 from roomd_server.hooks.stream import HookStreams
+from roomd_server.hooks.watching import HookWatch
 
 QUIET_SECONDS = 0.1
 """A server that stops lets calls in flight use their workers: it is over when nothing was
@@ -58,6 +59,9 @@ class HookPlane:
         self.streams = HookStreams(
             SessionParts(self.dispatcher, self._attaching, clock, options, check), ids
         )
+        self._watch = HookWatch(self.registry, clock)
+        self.watch_hooks = self._watch.watch_hooks
+        """Serves ``HookService.WatchHooks``."""
         self.connect = self.streams.connect
         """Serves ``HookService.Connect``."""
         self.rpc: Mapping[str, Callable[[Caller, Any], Awaitable[Message]]] = {
@@ -114,6 +118,7 @@ class HookPlane:
         not decided by its policy but refused with NODE_DRAINING: the caller tries elsewhere.
         """
         end = self._clock.monotonic() + grace_seconds
+        self._watch.close()
         await self._wait_until_quiet(end - grace_seconds / 2)
         self._chain.draining = True
         self.streams.drain_all(
@@ -126,6 +131,7 @@ class HookPlane:
     async def close(self) -> None:
         """End everything now."""
         self._chain.draining = True
+        self._watch.close()
         self.streams.close()
         await self.runner.close()
 

@@ -425,7 +425,8 @@ type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Highest revision the SDK speaks; now 1.
 	ProtocolRevision int32 `protobuf:"varint,1,opt,name=protocol_revision,json=protocolRevision,proto3" json:"protocol_revision,omitempty"`
-	// Optional abilities.
+	// Optional abilities of the SDK. Revision 1 defines none: for later ones, so that they
+	// need no new revision.
 	Features []string `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
 	// Stable for one process; shown to operators.
 	WorkerId string `protobuf:"bytes,3,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
@@ -1528,7 +1529,8 @@ type Welcome struct {
 	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// The revision in use.
 	ProtocolRevision int32 `protobuf:"varint,2,opt,name=protocol_revision,json=protocolRevision,proto3" json:"protocol_revision,omitempty"`
-	// Abilities in use.
+	// Those of Hello.features that the server knows and uses. Revision 1 defines none, so it
+	// is empty, whatever Hello said.
 	Features []string `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
 	// The server sends a Ping this often.
 	PingInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=ping_interval,json=pingInterval,proto3" json:"ping_interval,omitempty"`
@@ -1800,7 +1802,8 @@ type Invocation struct {
 	Trigger HookTrigger `protobuf:"varint,9,opt,name=trigger,proto3,enum=roomd.v1.HookTrigger" json:"trigger,omitempty"`
 	// What the spec asked for.
 	Context *RoomContext `protobuf:"bytes,10,opt,name=context,proto3" json:"context,omitempty"`
-	// W3C trace context.
+	// W3C trace context (traceparent, tracestate) of the invocation's span, so that what the
+	// handler does belongs to the trace of the message. Empty when the server does not trace.
 	TraceContext map[string]string `protobuf:"bytes,11,rep,name=trace_context,json=traceContext,proto3" json:"trace_context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Types that are valid to be assigned to Input:
 	//
@@ -3188,6 +3191,125 @@ func (x *TestHooksResponse) GetReason() string {
 	return ""
 }
 
+// See WatchHooks.
+type WatchHooksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Between two answers. Default 1 s, 0.5 to 60 s.
+	Interval *durationpb.Duration `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
+	// Only hooks with these names; empty: all.
+	Hooks         []string `protobuf:"bytes,2,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchHooksRequest) Reset() {
+	*x = WatchHooksRequest{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchHooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchHooksRequest) ProtoMessage() {}
+
+func (x *WatchHooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchHooksRequest.ProtoReflect.Descriptor instead.
+func (*WatchHooksRequest) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *WatchHooksRequest) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *WatchHooksRequest) GetHooks() []string {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+// One interval.
+type WatchHooksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long the interval was; unset in the first answer.
+	Interval *durationpb.Duration `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
+	// By name. At most 1000: of more, those with the most invocations.
+	Hooks []*WatchHooksResponse_Activity `protobuf:"bytes,2,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	// How many were left out.
+	Omitted       int32 `protobuf:"varint,3,opt,name=omitted,proto3" json:"omitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchHooksResponse) Reset() {
+	*x = WatchHooksResponse{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchHooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchHooksResponse) ProtoMessage() {}
+
+func (x *WatchHooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchHooksResponse.ProtoReflect.Descriptor instead.
+func (*WatchHooksResponse) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *WatchHooksResponse) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *WatchHooksResponse) GetHooks() []*WatchHooksResponse_Activity {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+func (x *WatchHooksResponse) GetOmitted() int32 {
+	if x != nil {
+		return x.Omitted
+	}
+	return 0
+}
+
 // See ListWorkers.
 type ListWorkersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3203,7 +3325,7 @@ type ListWorkersRequest struct {
 
 func (x *ListWorkersRequest) Reset() {
 	*x = ListWorkersRequest{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[42]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3215,7 +3337,7 @@ func (x *ListWorkersRequest) String() string {
 func (*ListWorkersRequest) ProtoMessage() {}
 
 func (x *ListWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[42]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3228,7 +3350,7 @@ func (x *ListWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkersRequest.ProtoReflect.Descriptor instead.
 func (*ListWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{42}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListWorkersRequest) GetPageSize() int32 {
@@ -3265,7 +3387,7 @@ type ListWorkersResponse struct {
 
 func (x *ListWorkersResponse) Reset() {
 	*x = ListWorkersResponse{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[43]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3277,7 +3399,7 @@ func (x *ListWorkersResponse) String() string {
 func (*ListWorkersResponse) ProtoMessage() {}
 
 func (x *ListWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[43]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3290,7 +3412,7 @@ func (x *ListWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkersResponse.ProtoReflect.Descriptor instead.
 func (*ListWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{43}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListWorkersResponse) GetWorkers() []*ListWorkersResponse_Worker {
@@ -3320,7 +3442,7 @@ type GetInvocationPayloadRequest struct {
 
 func (x *GetInvocationPayloadRequest) Reset() {
 	*x = GetInvocationPayloadRequest{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[44]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3454,7 @@ func (x *GetInvocationPayloadRequest) String() string {
 func (*GetInvocationPayloadRequest) ProtoMessage() {}
 
 func (x *GetInvocationPayloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[44]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3467,7 @@ func (x *GetInvocationPayloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInvocationPayloadRequest.ProtoReflect.Descriptor instead.
 func (*GetInvocationPayloadRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{44}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetInvocationPayloadRequest) GetInvocationId() string {
@@ -3378,7 +3500,7 @@ type GetInvocationPayloadResponse struct {
 
 func (x *GetInvocationPayloadResponse) Reset() {
 	*x = GetInvocationPayloadResponse{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[45]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3390,7 +3512,7 @@ func (x *GetInvocationPayloadResponse) String() string {
 func (*GetInvocationPayloadResponse) ProtoMessage() {}
 
 func (x *GetInvocationPayloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[45]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3403,7 +3525,7 @@ func (x *GetInvocationPayloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInvocationPayloadResponse.ProtoReflect.Descriptor instead.
 func (*GetInvocationPayloadResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{45}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetInvocationPayloadResponse) GetInput() isGetInvocationPayloadResponse_Input {
@@ -3473,7 +3595,7 @@ type Attached_HandlerStatus struct {
 
 func (x *Attached_HandlerStatus) Reset() {
 	*x = Attached_HandlerStatus{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3485,7 +3607,7 @@ func (x *Attached_HandlerStatus) String() string {
 func (*Attached_HandlerStatus) ProtoMessage() {}
 
 func (x *Attached_HandlerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3550,7 +3672,7 @@ type TestHooksResponse_Step struct {
 
 func (x *TestHooksResponse_Step) Reset() {
 	*x = TestHooksResponse_Step{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3562,7 +3684,7 @@ func (x *TestHooksResponse_Step) String() string {
 func (*TestHooksResponse_Step) ProtoMessage() {}
 
 func (x *TestHooksResponse_Step) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3620,6 +3742,126 @@ func (x *TestHooksResponse_Step) GetSkippedBecause() string {
 	return ""
 }
 
+// What one hook did in the interval, and is at now.
+type WatchHooksResponse_Activity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Hook string `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
+	// Invocations that ended, those that were never offered to a worker included.
+	Invocations int64 `protobuf:"varint,2,opt,name=invocations,proto3" json:"invocations,omitempty"`
+	// How they ended: allow, block, modify, done (an observer), timeout, error, no_worker,
+	// circuit_open, dropped (an observation that nobody got). They add up to invocations.
+	Verdicts map[string]int64 `protobuf:"bytes,3,rep,name=verdicts,proto3" json:"verdicts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Half of those that were offered took less, from the offer on. Within 10 %, at least
+	// 0.1 ms. Unset: there were none.
+	P50 *durationpb.Duration `protobuf:"bytes,4,opt,name=p50,proto3" json:"p50,omitempty"`
+	// 99 of 100 took less.
+	P99 *durationpb.Duration `protobuf:"bytes,5,opt,name=p99,proto3" json:"p99,omitempty"`
+	// With a worker now.
+	InFlight int32 `protobuf:"varint,6,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// Waiting for room in a worker's window now.
+	Waiting int32 `protobuf:"varint,7,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Sessions that serve it now.
+	Workers int32 `protobuf:"varint,8,opt,name=workers,proto3" json:"workers,omitempty"`
+	// Its failure policy applies without a call.
+	CircuitOpen   bool `protobuf:"varint,9,opt,name=circuit_open,json=circuitOpen,proto3" json:"circuit_open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchHooksResponse_Activity) Reset() {
+	*x = WatchHooksResponse_Activity{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchHooksResponse_Activity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchHooksResponse_Activity) ProtoMessage() {}
+
+func (x *WatchHooksResponse_Activity) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchHooksResponse_Activity.ProtoReflect.Descriptor instead.
+func (*WatchHooksResponse_Activity) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{43, 0}
+}
+
+func (x *WatchHooksResponse_Activity) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *WatchHooksResponse_Activity) GetInvocations() int64 {
+	if x != nil {
+		return x.Invocations
+	}
+	return 0
+}
+
+func (x *WatchHooksResponse_Activity) GetVerdicts() map[string]int64 {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
+}
+
+func (x *WatchHooksResponse_Activity) GetP50() *durationpb.Duration {
+	if x != nil {
+		return x.P50
+	}
+	return nil
+}
+
+func (x *WatchHooksResponse_Activity) GetP99() *durationpb.Duration {
+	if x != nil {
+		return x.P99
+	}
+	return nil
+}
+
+func (x *WatchHooksResponse_Activity) GetInFlight() int32 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *WatchHooksResponse_Activity) GetWaiting() int32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *WatchHooksResponse_Activity) GetWorkers() int32 {
+	if x != nil {
+		return x.Workers
+	}
+	return 0
+}
+
+func (x *WatchHooksResponse_Activity) GetCircuitOpen() bool {
+	if x != nil {
+		return x.CircuitOpen
+	}
+	return false
+}
+
 // One session.
 type ListWorkersResponse_Worker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3645,7 +3887,7 @@ type ListWorkersResponse_Worker struct {
 
 func (x *ListWorkersResponse_Worker) Reset() {
 	*x = ListWorkersResponse_Worker{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[50]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3657,7 +3899,7 @@ func (x *ListWorkersResponse_Worker) String() string {
 func (*ListWorkersResponse_Worker) ProtoMessage() {}
 
 func (x *ListWorkersResponse_Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[50]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3670,7 +3912,7 @@ func (x *ListWorkersResponse_Worker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkersResponse_Worker.ProtoReflect.Descriptor instead.
 func (*ListWorkersResponse_Worker) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{43, 0}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{45, 0}
 }
 
 func (x *ListWorkersResponse_Worker) GetSessionId() string {
@@ -3953,7 +4195,27 @@ const file_roomd_v1_hook_service_proto_rawDesc = "" +
 	"\x04took\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04took\x122\n" +
 	"\bdecision\x18\x04 \x01(\v2\x16.roomd.v1.HookDecisionR\bdecision\x12(\n" +
 	"\x06status\x18\x05 \x01(\v2\x10.roomd.v1.StatusR\x06status\x12'\n" +
-	"\x0fskipped_because\x18\x06 \x01(\tR\x0eskippedBecause\"\x93\x01\n" +
+	"\x0fskipped_because\x18\x06 \x01(\tR\x0eskippedBecause\"\x81\x01\n" +
+	"\x11WatchHooksRequest\x12M\n" +
+	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\xe0?1\x00\x00\x00\x00\x00\x00N@R\binterval\x12\x1d\n" +
+	"\x05hooks\x18\x02 \x03(\tB\a\u0087\x19\x03 \x80\x02R\x05hooks\"\xc1\x04\n" +
+	"\x12WatchHooksResponse\x125\n" +
+	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12;\n" +
+	"\x05hooks\x18\x02 \x03(\v2%.roomd.v1.WatchHooksResponse.ActivityR\x05hooks\x12\x18\n" +
+	"\aomitted\x18\x03 \x01(\x05R\aomitted\x1a\x9c\x03\n" +
+	"\bActivity\x12\x12\n" +
+	"\x04hook\x18\x01 \x01(\tR\x04hook\x12 \n" +
+	"\vinvocations\x18\x02 \x01(\x03R\vinvocations\x12O\n" +
+	"\bverdicts\x18\x03 \x03(\v23.roomd.v1.WatchHooksResponse.Activity.VerdictsEntryR\bverdicts\x12+\n" +
+	"\x03p50\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03p50\x12+\n" +
+	"\x03p99\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03p99\x12\x1b\n" +
+	"\tin_flight\x18\x06 \x01(\x05R\binFlight\x12\x18\n" +
+	"\awaiting\x18\a \x01(\x05R\awaiting\x12\x18\n" +
+	"\aworkers\x18\b \x01(\x05R\aworkers\x12!\n" +
+	"\fcircuit_open\x18\t \x01(\bR\vcircuitOpen\x1a;\n" +
+	"\rVerdictsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x93\x01\n" +
 	"\x12ListWorkersRequest\x123\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00@\x8f@R\bpageSize\x12&\n" +
 	"\n" +
@@ -3979,7 +4241,7 @@ const file_roomd_v1_hook_service_proto_rawDesc = "" +
 	"\x04hook\x18\x01 \x01(\v2\x15.roomd.v1.HookPayloadH\x00R\x04hook\x12+\n" +
 	"\x04call\x18\x02 \x01(\v2\x15.roomd.v1.HandlerCallH\x00R\x04call\x12/\n" +
 	"\acontext\x18\x03 \x01(\v2\x15.roomd.v1.RoomContextR\acontextB\a\n" +
-	"\x05input2\xba\x06\n" +
+	"\x05input2\x85\a\n" +
 	"\vHookService\x12G\n" +
 	"\n" +
 	"CreateHook\x12\x1b.roomd.v1.CreateHookRequest\x1a\x1c.roomd.v1.CreateHookResponse\x12>\n" +
@@ -3992,7 +4254,9 @@ const file_roomd_v1_hook_service_proto_rawDesc = "" +
 	"\tPauseHook\x12\x1a.roomd.v1.PauseHookRequest\x1a\x1b.roomd.v1.PauseHookResponse\x12G\n" +
 	"\n" +
 	"ResumeHook\x12\x1b.roomd.v1.ResumeHookRequest\x1a\x1c.roomd.v1.ResumeHookResponse\x12D\n" +
-	"\tTestHooks\x12\x1a.roomd.v1.TestHooksRequest\x1a\x1b.roomd.v1.TestHooksResponse\x12J\n" +
+	"\tTestHooks\x12\x1a.roomd.v1.TestHooksRequest\x1a\x1b.roomd.v1.TestHooksResponse\x12I\n" +
+	"\n" +
+	"WatchHooks\x12\x1b.roomd.v1.WatchHooksRequest\x1a\x1c.roomd.v1.WatchHooksResponse0\x01\x12J\n" +
 	"\vListWorkers\x12\x1c.roomd.v1.ListWorkersRequest\x1a\x1d.roomd.v1.ListWorkersResponse\x12e\n" +
 	"\x14GetInvocationPayload\x12%.roomd.v1.GetInvocationPayloadRequest\x1a&.roomd.v1.GetInvocationPayloadResponse\x12B\n" +
 	"\aConnect\x12\x18.roomd.v1.ConnectRequest\x1a\x19.roomd.v1.ConnectResponse(\x010\x01B1Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3"
@@ -4010,7 +4274,7 @@ func file_roomd_v1_hook_service_proto_rawDescGZIP() []byte {
 }
 
 var file_roomd_v1_hook_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_roomd_v1_hook_service_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_roomd_v1_hook_service_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_roomd_v1_hook_service_proto_goTypes = []any{
 	(Cancel_Reason)(0),                   // 0: roomd.v1.Cancel.Reason
 	(Settled_Disposition)(0),             // 1: roomd.v1.Settled.Disposition
@@ -4057,31 +4321,35 @@ var file_roomd_v1_hook_service_proto_goTypes = []any{
 	(*ResumeHookResponse)(nil),           // 42: roomd.v1.ResumeHookResponse
 	(*TestHooksRequest)(nil),             // 43: roomd.v1.TestHooksRequest
 	(*TestHooksResponse)(nil),            // 44: roomd.v1.TestHooksResponse
-	(*ListWorkersRequest)(nil),           // 45: roomd.v1.ListWorkersRequest
-	(*ListWorkersResponse)(nil),          // 46: roomd.v1.ListWorkersResponse
-	(*GetInvocationPayloadRequest)(nil),  // 47: roomd.v1.GetInvocationPayloadRequest
-	(*GetInvocationPayloadResponse)(nil), // 48: roomd.v1.GetInvocationPayloadResponse
-	nil,                                  // 49: roomd.v1.Hello.LabelsEntry
-	(*Attached_HandlerStatus)(nil),       // 50: roomd.v1.Attached.HandlerStatus
-	nil,                                  // 51: roomd.v1.Invocation.TraceContextEntry
-	(*TestHooksResponse_Step)(nil),       // 52: roomd.v1.TestHooksResponse.Step
-	(*ListWorkersResponse_Worker)(nil),   // 53: roomd.v1.ListWorkersResponse.Worker
-	(*HandlerSpec)(nil),                  // 54: roomd.v1.HandlerSpec
-	(*HookDecision)(nil),                 // 55: roomd.v1.HookDecision
-	(*HandlerResult)(nil),                // 56: roomd.v1.HandlerResult
-	(*Task)(nil),                         // 57: roomd.v1.Task
-	(*Observation)(nil),                  // 58: roomd.v1.Observation
-	(*Status)(nil),                       // 59: roomd.v1.Status
-	(*durationpb.Duration)(nil),          // 60: google.protobuf.Duration
-	(*HandlerChunk)(nil),                 // 61: roomd.v1.HandlerChunk
-	(HookTrigger)(0),                     // 62: roomd.v1.HookTrigger
-	(*RoomContext)(nil),                  // 63: roomd.v1.RoomContext
-	(*HookPayload)(nil),                  // 64: roomd.v1.HookPayload
-	(*HandlerCall)(nil),                  // 65: roomd.v1.HandlerCall
-	(*HookSpec)(nil),                     // 66: roomd.v1.HookSpec
-	(*Hook)(nil),                         // 67: roomd.v1.Hook
-	(*fieldmaskpb.FieldMask)(nil),        // 68: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil),        // 69: google.protobuf.Timestamp
+	(*WatchHooksRequest)(nil),            // 45: roomd.v1.WatchHooksRequest
+	(*WatchHooksResponse)(nil),           // 46: roomd.v1.WatchHooksResponse
+	(*ListWorkersRequest)(nil),           // 47: roomd.v1.ListWorkersRequest
+	(*ListWorkersResponse)(nil),          // 48: roomd.v1.ListWorkersResponse
+	(*GetInvocationPayloadRequest)(nil),  // 49: roomd.v1.GetInvocationPayloadRequest
+	(*GetInvocationPayloadResponse)(nil), // 50: roomd.v1.GetInvocationPayloadResponse
+	nil,                                  // 51: roomd.v1.Hello.LabelsEntry
+	(*Attached_HandlerStatus)(nil),       // 52: roomd.v1.Attached.HandlerStatus
+	nil,                                  // 53: roomd.v1.Invocation.TraceContextEntry
+	(*TestHooksResponse_Step)(nil),       // 54: roomd.v1.TestHooksResponse.Step
+	(*WatchHooksResponse_Activity)(nil),  // 55: roomd.v1.WatchHooksResponse.Activity
+	nil,                                  // 56: roomd.v1.WatchHooksResponse.Activity.VerdictsEntry
+	(*ListWorkersResponse_Worker)(nil),   // 57: roomd.v1.ListWorkersResponse.Worker
+	(*HandlerSpec)(nil),                  // 58: roomd.v1.HandlerSpec
+	(*HookDecision)(nil),                 // 59: roomd.v1.HookDecision
+	(*HandlerResult)(nil),                // 60: roomd.v1.HandlerResult
+	(*Task)(nil),                         // 61: roomd.v1.Task
+	(*Observation)(nil),                  // 62: roomd.v1.Observation
+	(*Status)(nil),                       // 63: roomd.v1.Status
+	(*durationpb.Duration)(nil),          // 64: google.protobuf.Duration
+	(*HandlerChunk)(nil),                 // 65: roomd.v1.HandlerChunk
+	(HookTrigger)(0),                     // 66: roomd.v1.HookTrigger
+	(*RoomContext)(nil),                  // 67: roomd.v1.RoomContext
+	(*HookPayload)(nil),                  // 68: roomd.v1.HookPayload
+	(*HandlerCall)(nil),                  // 69: roomd.v1.HandlerCall
+	(*HookSpec)(nil),                     // 70: roomd.v1.HookSpec
+	(*Hook)(nil),                         // 71: roomd.v1.Hook
+	(*fieldmaskpb.FieldMask)(nil),        // 72: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),        // 73: google.protobuf.Timestamp
 }
 var file_roomd_v1_hook_service_proto_depIdxs = []int32{
 	4,  // 0: roomd.v1.ConnectRequest.hello:type_name -> roomd.v1.Hello
@@ -4094,21 +4362,21 @@ var file_roomd_v1_hook_service_proto_depIdxs = []int32{
 	15, // 7: roomd.v1.ConnectRequest.goodbye:type_name -> roomd.v1.Goodbye
 	16, // 8: roomd.v1.ConnectRequest.ping:type_name -> roomd.v1.Ping
 	28, // 9: roomd.v1.ConnectRequest.pong:type_name -> roomd.v1.Pong
-	49, // 10: roomd.v1.Hello.labels:type_name -> roomd.v1.Hello.LabelsEntry
+	51, // 10: roomd.v1.Hello.labels:type_name -> roomd.v1.Hello.LabelsEntry
 	14, // 11: roomd.v1.Hello.window:type_name -> roomd.v1.SetWindow
 	9,  // 12: roomd.v1.ResultBatch.results:type_name -> roomd.v1.Result
 	7,  // 13: roomd.v1.Attach.handlers:type_name -> roomd.v1.Handler
-	54, // 14: roomd.v1.Handler.spec:type_name -> roomd.v1.HandlerSpec
-	55, // 15: roomd.v1.Result.decision:type_name -> roomd.v1.HookDecision
+	58, // 14: roomd.v1.Handler.spec:type_name -> roomd.v1.HandlerSpec
+	59, // 15: roomd.v1.Result.decision:type_name -> roomd.v1.HookDecision
 	10, // 16: roomd.v1.Result.done:type_name -> roomd.v1.Done
-	56, // 17: roomd.v1.Result.value:type_name -> roomd.v1.HandlerResult
+	60, // 17: roomd.v1.Result.value:type_name -> roomd.v1.HandlerResult
 	11, // 18: roomd.v1.Result.failure:type_name -> roomd.v1.Failure
-	57, // 19: roomd.v1.Done.tasks:type_name -> roomd.v1.Task
-	58, // 20: roomd.v1.Done.observations:type_name -> roomd.v1.Observation
-	59, // 21: roomd.v1.Failure.status:type_name -> roomd.v1.Status
-	60, // 22: roomd.v1.Failure.retry_after:type_name -> google.protobuf.Duration
-	61, // 23: roomd.v1.ResultChunk.chunk:type_name -> roomd.v1.HandlerChunk
-	60, // 24: roomd.v1.Extend.timeout:type_name -> google.protobuf.Duration
+	61, // 19: roomd.v1.Done.tasks:type_name -> roomd.v1.Task
+	62, // 20: roomd.v1.Done.observations:type_name -> roomd.v1.Observation
+	63, // 21: roomd.v1.Failure.status:type_name -> roomd.v1.Status
+	64, // 22: roomd.v1.Failure.retry_after:type_name -> google.protobuf.Duration
+	65, // 23: roomd.v1.ResultChunk.chunk:type_name -> roomd.v1.HandlerChunk
+	64, // 24: roomd.v1.Extend.timeout:type_name -> google.protobuf.Duration
 	18, // 25: roomd.v1.ConnectResponse.welcome:type_name -> roomd.v1.Welcome
 	20, // 26: roomd.v1.ConnectResponse.attached:type_name -> roomd.v1.Attached
 	21, // 27: roomd.v1.ConnectResponse.detached:type_name -> roomd.v1.Detached
@@ -4119,74 +4387,82 @@ var file_roomd_v1_hook_service_proto_depIdxs = []int32{
 	27, // 32: roomd.v1.ConnectResponse.notice:type_name -> roomd.v1.Notice
 	28, // 33: roomd.v1.ConnectResponse.pong:type_name -> roomd.v1.Pong
 	16, // 34: roomd.v1.ConnectResponse.ping:type_name -> roomd.v1.Ping
-	60, // 35: roomd.v1.Welcome.ping_interval:type_name -> google.protobuf.Duration
+	64, // 35: roomd.v1.Welcome.ping_interval:type_name -> google.protobuf.Duration
 	22, // 36: roomd.v1.InvocationBatch.invocations:type_name -> roomd.v1.Invocation
-	50, // 37: roomd.v1.Attached.handlers:type_name -> roomd.v1.Attached.HandlerStatus
-	59, // 38: roomd.v1.Detached.status:type_name -> roomd.v1.Status
-	60, // 39: roomd.v1.Invocation.timeout:type_name -> google.protobuf.Duration
-	62, // 40: roomd.v1.Invocation.trigger:type_name -> roomd.v1.HookTrigger
-	63, // 41: roomd.v1.Invocation.context:type_name -> roomd.v1.RoomContext
-	51, // 42: roomd.v1.Invocation.trace_context:type_name -> roomd.v1.Invocation.TraceContextEntry
-	64, // 43: roomd.v1.Invocation.hook:type_name -> roomd.v1.HookPayload
-	65, // 44: roomd.v1.Invocation.call:type_name -> roomd.v1.HandlerCall
+	52, // 37: roomd.v1.Attached.handlers:type_name -> roomd.v1.Attached.HandlerStatus
+	63, // 38: roomd.v1.Detached.status:type_name -> roomd.v1.Status
+	64, // 39: roomd.v1.Invocation.timeout:type_name -> google.protobuf.Duration
+	66, // 40: roomd.v1.Invocation.trigger:type_name -> roomd.v1.HookTrigger
+	67, // 41: roomd.v1.Invocation.context:type_name -> roomd.v1.RoomContext
+	53, // 42: roomd.v1.Invocation.trace_context:type_name -> roomd.v1.Invocation.TraceContextEntry
+	68, // 43: roomd.v1.Invocation.hook:type_name -> roomd.v1.HookPayload
+	69, // 44: roomd.v1.Invocation.call:type_name -> roomd.v1.HandlerCall
 	23, // 45: roomd.v1.Invocation.oversize:type_name -> roomd.v1.OversizePayload
 	0,  // 46: roomd.v1.Cancel.reason:type_name -> roomd.v1.Cancel.Reason
 	1,  // 47: roomd.v1.Settled.disposition:type_name -> roomd.v1.Settled.Disposition
-	59, // 48: roomd.v1.Settled.status:type_name -> roomd.v1.Status
+	63, // 48: roomd.v1.Settled.status:type_name -> roomd.v1.Status
 	2,  // 49: roomd.v1.Drain.reason:type_name -> roomd.v1.Drain.Reason
-	60, // 50: roomd.v1.Drain.grace:type_name -> google.protobuf.Duration
-	60, // 51: roomd.v1.Drain.reconnect_jitter:type_name -> google.protobuf.Duration
-	66, // 52: roomd.v1.CreateHookRequest.spec:type_name -> roomd.v1.HookSpec
-	67, // 53: roomd.v1.CreateHookResponse.hook:type_name -> roomd.v1.Hook
-	67, // 54: roomd.v1.GetHookResponse.hook:type_name -> roomd.v1.Hook
-	62, // 55: roomd.v1.ListHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
-	67, // 56: roomd.v1.ListHooksResponse.hooks:type_name -> roomd.v1.Hook
-	66, // 57: roomd.v1.UpdateHookRequest.spec:type_name -> roomd.v1.HookSpec
-	68, // 58: roomd.v1.UpdateHookRequest.update_mask:type_name -> google.protobuf.FieldMask
-	67, // 59: roomd.v1.UpdateHookResponse.hook:type_name -> roomd.v1.Hook
-	67, // 60: roomd.v1.PauseHookResponse.hook:type_name -> roomd.v1.Hook
-	67, // 61: roomd.v1.ResumeHookResponse.hook:type_name -> roomd.v1.Hook
-	62, // 62: roomd.v1.TestHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
-	64, // 63: roomd.v1.TestHooksRequest.payload:type_name -> roomd.v1.HookPayload
-	52, // 64: roomd.v1.TestHooksResponse.steps:type_name -> roomd.v1.TestHooksResponse.Step
-	64, // 65: roomd.v1.TestHooksResponse.final_payload:type_name -> roomd.v1.HookPayload
-	53, // 66: roomd.v1.ListWorkersResponse.workers:type_name -> roomd.v1.ListWorkersResponse.Worker
-	64, // 67: roomd.v1.GetInvocationPayloadResponse.hook:type_name -> roomd.v1.HookPayload
-	65, // 68: roomd.v1.GetInvocationPayloadResponse.call:type_name -> roomd.v1.HandlerCall
-	63, // 69: roomd.v1.GetInvocationPayloadResponse.context:type_name -> roomd.v1.RoomContext
-	59, // 70: roomd.v1.Attached.HandlerStatus.status:type_name -> roomd.v1.Status
-	60, // 71: roomd.v1.TestHooksResponse.Step.took:type_name -> google.protobuf.Duration
-	55, // 72: roomd.v1.TestHooksResponse.Step.decision:type_name -> roomd.v1.HookDecision
-	59, // 73: roomd.v1.TestHooksResponse.Step.status:type_name -> roomd.v1.Status
-	14, // 74: roomd.v1.ListWorkersResponse.Worker.window:type_name -> roomd.v1.SetWindow
-	69, // 75: roomd.v1.ListWorkersResponse.Worker.connect_time:type_name -> google.protobuf.Timestamp
-	29, // 76: roomd.v1.HookService.CreateHook:input_type -> roomd.v1.CreateHookRequest
-	31, // 77: roomd.v1.HookService.GetHook:input_type -> roomd.v1.GetHookRequest
-	33, // 78: roomd.v1.HookService.ListHooks:input_type -> roomd.v1.ListHooksRequest
-	35, // 79: roomd.v1.HookService.UpdateHook:input_type -> roomd.v1.UpdateHookRequest
-	37, // 80: roomd.v1.HookService.DeleteHook:input_type -> roomd.v1.DeleteHookRequest
-	39, // 81: roomd.v1.HookService.PauseHook:input_type -> roomd.v1.PauseHookRequest
-	41, // 82: roomd.v1.HookService.ResumeHook:input_type -> roomd.v1.ResumeHookRequest
-	43, // 83: roomd.v1.HookService.TestHooks:input_type -> roomd.v1.TestHooksRequest
-	45, // 84: roomd.v1.HookService.ListWorkers:input_type -> roomd.v1.ListWorkersRequest
-	47, // 85: roomd.v1.HookService.GetInvocationPayload:input_type -> roomd.v1.GetInvocationPayloadRequest
-	3,  // 86: roomd.v1.HookService.Connect:input_type -> roomd.v1.ConnectRequest
-	30, // 87: roomd.v1.HookService.CreateHook:output_type -> roomd.v1.CreateHookResponse
-	32, // 88: roomd.v1.HookService.GetHook:output_type -> roomd.v1.GetHookResponse
-	34, // 89: roomd.v1.HookService.ListHooks:output_type -> roomd.v1.ListHooksResponse
-	36, // 90: roomd.v1.HookService.UpdateHook:output_type -> roomd.v1.UpdateHookResponse
-	38, // 91: roomd.v1.HookService.DeleteHook:output_type -> roomd.v1.DeleteHookResponse
-	40, // 92: roomd.v1.HookService.PauseHook:output_type -> roomd.v1.PauseHookResponse
-	42, // 93: roomd.v1.HookService.ResumeHook:output_type -> roomd.v1.ResumeHookResponse
-	44, // 94: roomd.v1.HookService.TestHooks:output_type -> roomd.v1.TestHooksResponse
-	46, // 95: roomd.v1.HookService.ListWorkers:output_type -> roomd.v1.ListWorkersResponse
-	48, // 96: roomd.v1.HookService.GetInvocationPayload:output_type -> roomd.v1.GetInvocationPayloadResponse
-	17, // 97: roomd.v1.HookService.Connect:output_type -> roomd.v1.ConnectResponse
-	87, // [87:98] is the sub-list for method output_type
-	76, // [76:87] is the sub-list for method input_type
-	76, // [76:76] is the sub-list for extension type_name
-	76, // [76:76] is the sub-list for extension extendee
-	0,  // [0:76] is the sub-list for field type_name
+	64, // 50: roomd.v1.Drain.grace:type_name -> google.protobuf.Duration
+	64, // 51: roomd.v1.Drain.reconnect_jitter:type_name -> google.protobuf.Duration
+	70, // 52: roomd.v1.CreateHookRequest.spec:type_name -> roomd.v1.HookSpec
+	71, // 53: roomd.v1.CreateHookResponse.hook:type_name -> roomd.v1.Hook
+	71, // 54: roomd.v1.GetHookResponse.hook:type_name -> roomd.v1.Hook
+	66, // 55: roomd.v1.ListHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
+	71, // 56: roomd.v1.ListHooksResponse.hooks:type_name -> roomd.v1.Hook
+	70, // 57: roomd.v1.UpdateHookRequest.spec:type_name -> roomd.v1.HookSpec
+	72, // 58: roomd.v1.UpdateHookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	71, // 59: roomd.v1.UpdateHookResponse.hook:type_name -> roomd.v1.Hook
+	71, // 60: roomd.v1.PauseHookResponse.hook:type_name -> roomd.v1.Hook
+	71, // 61: roomd.v1.ResumeHookResponse.hook:type_name -> roomd.v1.Hook
+	66, // 62: roomd.v1.TestHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
+	68, // 63: roomd.v1.TestHooksRequest.payload:type_name -> roomd.v1.HookPayload
+	54, // 64: roomd.v1.TestHooksResponse.steps:type_name -> roomd.v1.TestHooksResponse.Step
+	68, // 65: roomd.v1.TestHooksResponse.final_payload:type_name -> roomd.v1.HookPayload
+	64, // 66: roomd.v1.WatchHooksRequest.interval:type_name -> google.protobuf.Duration
+	64, // 67: roomd.v1.WatchHooksResponse.interval:type_name -> google.protobuf.Duration
+	55, // 68: roomd.v1.WatchHooksResponse.hooks:type_name -> roomd.v1.WatchHooksResponse.Activity
+	57, // 69: roomd.v1.ListWorkersResponse.workers:type_name -> roomd.v1.ListWorkersResponse.Worker
+	68, // 70: roomd.v1.GetInvocationPayloadResponse.hook:type_name -> roomd.v1.HookPayload
+	69, // 71: roomd.v1.GetInvocationPayloadResponse.call:type_name -> roomd.v1.HandlerCall
+	67, // 72: roomd.v1.GetInvocationPayloadResponse.context:type_name -> roomd.v1.RoomContext
+	63, // 73: roomd.v1.Attached.HandlerStatus.status:type_name -> roomd.v1.Status
+	64, // 74: roomd.v1.TestHooksResponse.Step.took:type_name -> google.protobuf.Duration
+	59, // 75: roomd.v1.TestHooksResponse.Step.decision:type_name -> roomd.v1.HookDecision
+	63, // 76: roomd.v1.TestHooksResponse.Step.status:type_name -> roomd.v1.Status
+	56, // 77: roomd.v1.WatchHooksResponse.Activity.verdicts:type_name -> roomd.v1.WatchHooksResponse.Activity.VerdictsEntry
+	64, // 78: roomd.v1.WatchHooksResponse.Activity.p50:type_name -> google.protobuf.Duration
+	64, // 79: roomd.v1.WatchHooksResponse.Activity.p99:type_name -> google.protobuf.Duration
+	14, // 80: roomd.v1.ListWorkersResponse.Worker.window:type_name -> roomd.v1.SetWindow
+	73, // 81: roomd.v1.ListWorkersResponse.Worker.connect_time:type_name -> google.protobuf.Timestamp
+	29, // 82: roomd.v1.HookService.CreateHook:input_type -> roomd.v1.CreateHookRequest
+	31, // 83: roomd.v1.HookService.GetHook:input_type -> roomd.v1.GetHookRequest
+	33, // 84: roomd.v1.HookService.ListHooks:input_type -> roomd.v1.ListHooksRequest
+	35, // 85: roomd.v1.HookService.UpdateHook:input_type -> roomd.v1.UpdateHookRequest
+	37, // 86: roomd.v1.HookService.DeleteHook:input_type -> roomd.v1.DeleteHookRequest
+	39, // 87: roomd.v1.HookService.PauseHook:input_type -> roomd.v1.PauseHookRequest
+	41, // 88: roomd.v1.HookService.ResumeHook:input_type -> roomd.v1.ResumeHookRequest
+	43, // 89: roomd.v1.HookService.TestHooks:input_type -> roomd.v1.TestHooksRequest
+	45, // 90: roomd.v1.HookService.WatchHooks:input_type -> roomd.v1.WatchHooksRequest
+	47, // 91: roomd.v1.HookService.ListWorkers:input_type -> roomd.v1.ListWorkersRequest
+	49, // 92: roomd.v1.HookService.GetInvocationPayload:input_type -> roomd.v1.GetInvocationPayloadRequest
+	3,  // 93: roomd.v1.HookService.Connect:input_type -> roomd.v1.ConnectRequest
+	30, // 94: roomd.v1.HookService.CreateHook:output_type -> roomd.v1.CreateHookResponse
+	32, // 95: roomd.v1.HookService.GetHook:output_type -> roomd.v1.GetHookResponse
+	34, // 96: roomd.v1.HookService.ListHooks:output_type -> roomd.v1.ListHooksResponse
+	36, // 97: roomd.v1.HookService.UpdateHook:output_type -> roomd.v1.UpdateHookResponse
+	38, // 98: roomd.v1.HookService.DeleteHook:output_type -> roomd.v1.DeleteHookResponse
+	40, // 99: roomd.v1.HookService.PauseHook:output_type -> roomd.v1.PauseHookResponse
+	42, // 100: roomd.v1.HookService.ResumeHook:output_type -> roomd.v1.ResumeHookResponse
+	44, // 101: roomd.v1.HookService.TestHooks:output_type -> roomd.v1.TestHooksResponse
+	46, // 102: roomd.v1.HookService.WatchHooks:output_type -> roomd.v1.WatchHooksResponse
+	48, // 103: roomd.v1.HookService.ListWorkers:output_type -> roomd.v1.ListWorkersResponse
+	50, // 104: roomd.v1.HookService.GetInvocationPayload:output_type -> roomd.v1.GetInvocationPayloadResponse
+	17, // 105: roomd.v1.HookService.Connect:output_type -> roomd.v1.ConnectResponse
+	94, // [94:106] is the sub-list for method output_type
+	82, // [82:94] is the sub-list for method input_type
+	82, // [82:82] is the sub-list for extension type_name
+	82, // [82:82] is the sub-list for extension extendee
+	0,  // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_hook_service_proto_init() }
@@ -4234,7 +4510,7 @@ func file_roomd_v1_hook_service_proto_init() {
 		(*Invocation_Call)(nil),
 		(*Invocation_Oversize)(nil),
 	}
-	file_roomd_v1_hook_service_proto_msgTypes[45].OneofWrappers = []any{
+	file_roomd_v1_hook_service_proto_msgTypes[47].OneofWrappers = []any{
 		(*GetInvocationPayloadResponse_Hook)(nil),
 		(*GetInvocationPayloadResponse_Call)(nil),
 	}
@@ -4244,7 +4520,7 @@ func file_roomd_v1_hook_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_hook_service_proto_rawDesc), len(file_roomd_v1_hook_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   51,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

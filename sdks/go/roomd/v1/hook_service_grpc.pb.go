@@ -27,6 +27,7 @@ const (
 	HookService_PauseHook_FullMethodName            = "/roomd.v1.HookService/PauseHook"
 	HookService_ResumeHook_FullMethodName           = "/roomd.v1.HookService/ResumeHook"
 	HookService_TestHooks_FullMethodName            = "/roomd.v1.HookService/TestHooks"
+	HookService_WatchHooks_FullMethodName           = "/roomd.v1.HookService/WatchHooks"
 	HookService_ListWorkers_FullMethodName          = "/roomd.v1.HookService/ListWorkers"
 	HookService_GetInvocationPayload_FullMethodName = "/roomd.v1.HookService/GetInvocationPayload"
 	HookService_Connect_FullMethodName              = "/roomd.v1.HookService/Connect"
@@ -65,6 +66,11 @@ type HookServiceClient interface {
 	ResumeHook(ctx context.Context, in *ResumeHookRequest, opts ...grpc.CallOption) (*ResumeHookResponse, error)
 	// Runs a payload through the hooks that match; stores and delivers nothing.
 	TestHooks(ctx context.Context, in *TestHooksRequest, opts ...grpc.CallOption) (*TestHooksResponse, error)
+	// What the hooks do, summed per interval: the first answer at once (what is in flight
+	// now), then one per interval. Counting goes on whether or not somebody watches, so a
+	// watcher costs the hooks nothing; an organization has at most 16 of them at a time
+	// (RESOURCE_EXHAUSTED/QUOTA). The stream ends OK when the server drains.
+	WatchHooks(ctx context.Context, in *WatchHooksRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchHooksResponse], error)
 	// Worker sessions that are attached now.
 	ListWorkers(ctx context.Context, in *ListWorkersRequest, opts ...grpc.CallOption) (*ListWorkersResponse, error)
 	// What did not fit into an Invocation. Only for the session that holds the lease.
@@ -163,6 +169,25 @@ func (c *hookServiceClient) TestHooks(ctx context.Context, in *TestHooksRequest,
 	return out, nil
 }
 
+func (c *hookServiceClient) WatchHooks(ctx context.Context, in *WatchHooksRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchHooksResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &HookService_ServiceDesc.Streams[0], HookService_WatchHooks_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchHooksRequest, WatchHooksResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type HookService_WatchHooksClient = grpc.ServerStreamingClient[WatchHooksResponse]
+
 func (c *hookServiceClient) ListWorkers(ctx context.Context, in *ListWorkersRequest, opts ...grpc.CallOption) (*ListWorkersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListWorkersResponse)
@@ -185,7 +210,7 @@ func (c *hookServiceClient) GetInvocationPayload(ctx context.Context, in *GetInv
 
 func (c *hookServiceClient) Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &HookService_ServiceDesc.Streams[0], HookService_Connect_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &HookService_ServiceDesc.Streams[1], HookService_Connect_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +254,11 @@ type HookServiceServer interface {
 	ResumeHook(context.Context, *ResumeHookRequest) (*ResumeHookResponse, error)
 	// Runs a payload through the hooks that match; stores and delivers nothing.
 	TestHooks(context.Context, *TestHooksRequest) (*TestHooksResponse, error)
+	// What the hooks do, summed per interval: the first answer at once (what is in flight
+	// now), then one per interval. Counting goes on whether or not somebody watches, so a
+	// watcher costs the hooks nothing; an organization has at most 16 of them at a time
+	// (RESOURCE_EXHAUSTED/QUOTA). The stream ends OK when the server drains.
+	WatchHooks(*WatchHooksRequest, grpc.ServerStreamingServer[WatchHooksResponse]) error
 	// Worker sessions that are attached now.
 	ListWorkers(context.Context, *ListWorkersRequest) (*ListWorkersResponse, error)
 	// What did not fit into an Invocation. Only for the session that holds the lease.
@@ -270,6 +300,9 @@ func (UnimplementedHookServiceServer) ResumeHook(context.Context, *ResumeHookReq
 }
 func (UnimplementedHookServiceServer) TestHooks(context.Context, *TestHooksRequest) (*TestHooksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TestHooks not implemented")
+}
+func (UnimplementedHookServiceServer) WatchHooks(*WatchHooksRequest, grpc.ServerStreamingServer[WatchHooksResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchHooks not implemented")
 }
 func (UnimplementedHookServiceServer) ListWorkers(context.Context, *ListWorkersRequest) (*ListWorkersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWorkers not implemented")
@@ -445,6 +478,17 @@ func _HookService_TestHooks_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HookService_WatchHooks_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchHooksRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(HookServiceServer).WatchHooks(m, &grpc.GenericServerStream[WatchHooksRequest, WatchHooksResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type HookService_WatchHooksServer = grpc.ServerStreamingServer[WatchHooksResponse]
+
 func _HookService_ListWorkers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListWorkersRequest)
 	if err := dec(in); err != nil {
@@ -537,6 +581,11 @@ var HookService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchHooks",
+			Handler:       _HookService_WatchHooks_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "Connect",
 			Handler:       _HookService_Connect_Handler,

@@ -513,6 +513,52 @@ class TestHooksResponse(_message.Message):
     reason: str
     def __init__(self, steps: _Optional[_Iterable[_Union[TestHooksResponse.Step, _Mapping]]] = ..., blocked: _Optional[bool] = ..., final_payload: _Optional[_Union[_hook_pb2.HookPayload, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class WatchHooksRequest(_message.Message):
+    __slots__ = ("interval", "hooks")
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    HOOKS_FIELD_NUMBER: _ClassVar[int]
+    interval: _duration_pb2.Duration
+    hooks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hooks: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WatchHooksResponse(_message.Message):
+    __slots__ = ("interval", "hooks", "omitted")
+    class Activity(_message.Message):
+        __slots__ = ("hook", "invocations", "verdicts", "p50", "p99", "in_flight", "waiting", "workers", "circuit_open")
+        class VerdictsEntry(_message.Message):
+            __slots__ = ("key", "value")
+            KEY_FIELD_NUMBER: _ClassVar[int]
+            VALUE_FIELD_NUMBER: _ClassVar[int]
+            key: str
+            value: int
+            def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+        HOOK_FIELD_NUMBER: _ClassVar[int]
+        INVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+        VERDICTS_FIELD_NUMBER: _ClassVar[int]
+        P50_FIELD_NUMBER: _ClassVar[int]
+        P99_FIELD_NUMBER: _ClassVar[int]
+        IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+        WAITING_FIELD_NUMBER: _ClassVar[int]
+        WORKERS_FIELD_NUMBER: _ClassVar[int]
+        CIRCUIT_OPEN_FIELD_NUMBER: _ClassVar[int]
+        hook: str
+        invocations: int
+        verdicts: _containers.ScalarMap[str, int]
+        p50: _duration_pb2.Duration
+        p99: _duration_pb2.Duration
+        in_flight: int
+        waiting: int
+        workers: int
+        circuit_open: bool
+        def __init__(self, hook: _Optional[str] = ..., invocations: _Optional[int] = ..., verdicts: _Optional[_Mapping[str, int]] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., in_flight: _Optional[int] = ..., waiting: _Optional[int] = ..., workers: _Optional[int] = ..., circuit_open: _Optional[bool] = ...) -> None: ...
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    HOOKS_FIELD_NUMBER: _ClassVar[int]
+    OMITTED_FIELD_NUMBER: _ClassVar[int]
+    interval: _duration_pb2.Duration
+    hooks: _containers.RepeatedCompositeFieldContainer[WatchHooksResponse.Activity]
+    omitted: int
+    def __init__(self, interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., hooks: _Optional[_Iterable[_Union[WatchHooksResponse.Activity, _Mapping]]] = ..., omitted: _Optional[int] = ...) -> None: ...
+
 class ListWorkersRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "handler")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]

@@ -85,6 +85,11 @@ class HookServiceStub:
                 request_serializer=roomd_dot_v1_dot_hook__service__pb2.TestHooksRequest.SerializeToString,
                 response_deserializer=roomd_dot_v1_dot_hook__service__pb2.TestHooksResponse.FromString,
                 _registered_method=True)
+        self.WatchHooks = channel.unary_stream(
+                '/roomd.v1.HookService/WatchHooks',
+                request_serializer=roomd_dot_v1_dot_hook__service__pb2.WatchHooksRequest.SerializeToString,
+                response_deserializer=roomd_dot_v1_dot_hook__service__pb2.WatchHooksResponse.FromString,
+                _registered_method=True)
         self.ListWorkers = channel.unary_unary(
                 '/roomd.v1.HookService/ListWorkers',
                 request_serializer=roomd_dot_v1_dot_hook__service__pb2.ListWorkersRequest.SerializeToString,
@@ -173,6 +178,16 @@ class HookServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchHooks(self, request, context):
+        """What the hooks do, summed per interval: the first answer at once (what is in flight
+        now), then one per interval. Counting goes on whether or not somebody watches, so a
+        watcher costs the hooks nothing; an organization has at most 16 of them at a time
+        (RESOURCE_EXHAUSTED/QUOTA). The stream ends OK when the server drains.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListWorkers(self, request, context):
         """Worker sessions that are attached now.
         """
@@ -238,6 +253,11 @@ def add_HookServiceServicer_to_server(servicer, server):
                     servicer.TestHooks,
                     request_deserializer=roomd_dot_v1_dot_hook__service__pb2.TestHooksRequest.FromString,
                     response_serializer=roomd_dot_v1_dot_hook__service__pb2.TestHooksResponse.SerializeToString,
+            ),
+            'WatchHooks': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchHooks,
+                    request_deserializer=roomd_dot_v1_dot_hook__service__pb2.WatchHooksRequest.FromString,
+                    response_serializer=roomd_dot_v1_dot_hook__service__pb2.WatchHooksResponse.SerializeToString,
             ),
             'ListWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkers,
@@ -482,6 +502,33 @@ class HookService:
             '/roomd.v1.HookService/TestHooks',
             roomd_dot_v1_dot_hook__service__pb2.TestHooksRequest.SerializeToString,
             roomd_dot_v1_dot_hook__service__pb2.TestHooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchHooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/roomd.v1.HookService/WatchHooks',
+            roomd_dot_v1_dot_hook__service__pb2.WatchHooksRequest.SerializeToString,
+            roomd_dot_v1_dot_hook__service__pb2.WatchHooksResponse.FromString,
             options,
             channel_credentials,
             insecure,

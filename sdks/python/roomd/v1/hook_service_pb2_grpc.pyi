@@ -45,6 +45,12 @@ class HookServiceStub:
     """Called again; closes an open circuit."""
     TestHooks: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.TestHooksRequest, _hook_service_pb2.TestHooksResponse]
     """Runs a payload through the hooks that match; stores and delivers nothing."""
+    WatchHooks: _aio.UnaryStreamMultiCallable[_hook_service_pb2.WatchHooksRequest, _hook_service_pb2.WatchHooksResponse]
+    """What the hooks do, summed per interval: the first answer at once (what is in flight
+    now), then one per interval. Counting goes on whether or not somebody watches, so a
+    watcher costs the hooks nothing; an organization has at most 16 of them at a time
+    (RESOURCE_EXHAUSTED/QUOTA). The stream ends OK when the server drains.
+    """
     ListWorkers: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.ListWorkersRequest, _hook_service_pb2.ListWorkersResponse]
     """Worker sessions that are attached now."""
     GetInvocationPayload: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.GetInvocationPayloadRequest, _hook_service_pb2.GetInvocationPayloadResponse]
@@ -134,6 +140,18 @@ class HookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_hook_service_pb2.TestHooksRequest, _abc.Awaitable[_hook_service_pb2.TestHooksResponse]],
     ) -> _abc.Awaitable[_hook_service_pb2.TestHooksResponse]:
         """Runs a payload through the hooks that match; stores and delivers nothing."""
+
+    @_abc_1.abstractmethod
+    def WatchHooks(
+        self,
+        request: _hook_service_pb2.WatchHooksRequest,
+        context: _aio.ServicerContext[_hook_service_pb2.WatchHooksRequest, _abc.AsyncIterator[_hook_service_pb2.WatchHooksResponse]],
+    ) -> _abc.AsyncIterator[_hook_service_pb2.WatchHooksResponse]:
+        """What the hooks do, summed per interval: the first answer at once (what is in flight
+        now), then one per interval. Counting goes on whether or not somebody watches, so a
+        watcher costs the hooks nothing; an organization has at most 16 of them at a time
+        (RESOURCE_EXHAUSTED/QUOTA). The stream ends OK when the server drains.
+        """
 
     @_abc_1.abstractmethod
     def ListWorkers(
