@@ -28,7 +28,13 @@ from roomd_server.api.interceptors.request_id import RequestIds
 from roomd_server.api.methods import Shape
 from roomd_server.api.policy import POLICIES
 from roomd_server.api.routes import Routes
-from roomd_server.api.server import ApiOptions, ApiServer, StartupError, is_loopback
+from roomd_server.api.server import (
+    _CHANNEL_OPTIONS,
+    ApiOptions,
+    ApiServer,
+    StartupError,
+    is_loopback,
+)
 from roomd_server.core.ports import Caller
 from roomd_server.security.credentials import DevKey, OpenLoopback, Principal
 
@@ -370,6 +376,13 @@ async def test_too_many_streams_are_refused_and_a_closed_one_makes_room() -> Non
         await second.write(pb.ChannelServiceConnectRequest(ping=1))
         await second.read()
         await second.done_writing()
+
+
+def test_a_connection_whose_other_end_is_gone_is_closed_within_ten_seconds() -> None:
+    """The longer of the two limits counts; R08 of the robustness tests freezes a client."""
+    options = dict(_CHANNEL_OPTIONS)
+    wait_ms = max(options["grpc.keepalive_timeout_ms"], options["grpc.http2.ping_timeout_ms"])
+    assert options["grpc.keepalive_time_ms"] + wait_ms < 10_000
 
 
 async def test_a_reader_that_stops_is_closed_and_told_so() -> None:

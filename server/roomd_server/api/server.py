@@ -290,4 +290,6 @@ _CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # A connection whose other end is gone is found and closed within 10 s.
     ("grpc.keepalive_time_ms", 6_000),
     ("grpc.keepalive_timeout_ms", 3_000),
+    # A keepalive ping is a ping, too, and is waited for so long: a minute by default.
+    ("grpc.http2.ping_timeout_ms", 3_000),
 )
