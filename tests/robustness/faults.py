@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import d3_hostile_frames
+import d4_slow_worker
 import r05_hook_hangs
 import r06_worker_killed
 import r07_hook_garbage
 import r08_half_open
+import r09_reader_stops
 import r10_idle_subscriptions
 import r11_subscribe_cancel
 import r13_provider_outage
@@ -22,6 +24,7 @@ FAULTS: tuple[Fault, ...] = (
     r06_worker_killed.FAULT,
     r07_hook_garbage.FAULT,
     r08_half_open.FAULT,
+    r09_reader_stops.FAULT,
     r10_idle_subscriptions.FAULT,
     r11_subscribe_cancel.FAULT,
     r13_provider_outage.FAULT,
@@ -31,4 +34,5 @@ FAULTS: tuple[Fault, ...] = (
     r18_disk_full.FAULT,
     r19_fuzz.FAULT,
     d3_hostile_frames.FAULT,
+    d4_slow_worker.FAULT,
 )

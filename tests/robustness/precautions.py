@@ -164,16 +164,19 @@ def share_windows(put: Put) -> None:
 @without("keepalive")
 def trust_the_other_end(put: Put) -> None:
     """A connection whose other end is gone stays open."""
-    kept = [
-        (name, value) for name, value in api_server._CHANNEL_OPTIONS if "keepalive_t" not in name
-    ]
+    gone = ("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms")
+    kept = [one for one in api_server._CHANNEL_OPTIONS if one[0] not in gone]
     put(api_server, "_CHANNEL_OPTIONS", tuple(kept))
 
 
 @without("quick-keepalive")
 def notice_the_dead_soon(put: Put) -> None:
     """Pings after 0.6 s instead of 6 s, an answer within 0.4 s instead of 3 s."""
-    times = {"grpc.keepalive_time_ms": 600, "grpc.keepalive_timeout_ms": 400}
+    times = {
+        "grpc.keepalive_time_ms": 600,
+        "grpc.keepalive_timeout_ms": 400,
+        "grpc.http2.ping_timeout_ms": 400,
+    }
     kept = [one for one in api_server._CHANNEL_OPTIONS if one[0] not in times]
     put(api_server, "_CHANNEL_OPTIONS", (*kept, *times.items()))
 
