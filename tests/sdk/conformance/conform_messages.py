@@ -136,3 +136,13 @@ def event(value: Mapping[str, Any]) -> pb.RoomEvent:
     if value.get("metadata"):
         made.metadata.update(value["metadata"])
     return made
+
+
+def commanded(handlers: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Handlers as commands say them: specs in the JSON form of protobuf."""
+    made = []
+    for name, handler in handlers.items():
+        spec = json_format.ParseDict(handler["spec"], pb.HandlerSpec())
+        behave = handler.get("behave", {"*": [{"allow": {}}]})
+        made.append({"name": name, "spec": json_format.MessageToDict(spec), "behave": behave})
+    return made

@@ -12,10 +12,10 @@ from typing import Any
 import grpc
 from conform_cases import Case, Step
 from conform_matching import Names, as_dict, difference
-from conform_messages import UNKNOWN_MESSAGE, Work, works
+from conform_messages import UNKNOWN_MESSAGE, Work, commanded, works
 from conform_process import Changes, Observation, WorkerProcess
 from conform_server import Answered, Called, End, Received, ScriptedServer, ServedStream
-from conform_steps import EARLY_MS, SLACK_MS, WITHIN_MS, Failed, timely
+from conform_steps import EARLY_MS, PATIENT, Failed, Patience, timely
 from google.protobuf import json_format
 
 from roomd import v1 as pb
@@ -32,7 +32,8 @@ SERVER_STEPS = frozenset(("outcome", "api", "cause", "nothing"))
 class SdkRole:
     """Plays one case with a worker process."""
 
-    def __init__(self, case: Case, process: WorkerProcess) -> None:
+    def __init__(self, case: Case, process: WorkerProcess, patience: Patience = PATIENT) -> None:
+        self._patience = patience
         self.case = case
         self.process = process
         self.names = Names()
@@ -81,7 +82,7 @@ class SdkRole:
         self.names.set("$worker_id", self.case.settings["worker_id"])
         start = {"do": "start", "case": self.case.id, "address": address, "key": "rd_conformance"}
         self.process.tell(
-            start | {"settings": self.case.settings, "handlers": self._handlers(self.case.handlers)}
+            start | {"settings": self.case.settings, "handlers": commanded(self.case.handlers)}
         )
         self._last = time.monotonic()
         try:
@@ -128,16 +129,6 @@ class SdkRole:
     def _stopped(self) -> bool:
         return any(one.what.get("saw") == "stopped" for one in self.process.said)
 
-    @staticmethod
-    def _handlers(handlers: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Handlers as commands say them: specs in the JSON form of protobuf."""
-        made = []
-        for name, handler in handlers.items():
-            spec = json_format.ParseDict(handler["spec"], pb.HandlerSpec())
-            behave = handler.get("behave", {"*": [{"allow": {}}]})
-            made.append({"name": name, "spec": json_format.MessageToDict(spec), "behave": behave})
-        return made
-
     def _report(self, number: int, step: Step, why: str) -> str:
         said = [str(one.what) for one in self.process.said][-20:]
         frames = [
@@ -166,7 +157,9 @@ class SdkRole:
         self, step: Step, look: Callable[[], Any], what: str, wrong: list[str] | None = None
     ) -> Any:
         since = self._since(step)
-        return await timely(self.changes, lambda: self._faultless(look), step, since, what, wrong)
+        return await timely(
+            self.changes, lambda: self._faultless(look), step, since, what, wrong, self._patience
+        )
 
     def _faultless(self, look: Callable[[], Any]) -> Any:
         for one in self.process.said:
@@ -286,7 +279,7 @@ class SdkRole:
 
     async def _closed(self, step: Step) -> None:
         stream = self._of(step)
-        within = step.options.get("within_ms", WITHIN_MS) + SLACK_MS
+        within = self._patience.upper_ms(step)
         done = await self.changes.wait(lambda: stream.closed or stream.half_closed, within / 1000)
         if done is None:
             raise Failed(f"stream {stream.number} is still open after {within:g} ms")
@@ -308,7 +301,7 @@ class SdkRole:
         """The waits between the dials, each between its bounds; jitter is a constant."""
         bounds = step.value
         count = len(bounds) + 1
-        within = sum(high for _, high in bounds) + WITHIN_MS + SLACK_MS * len(bounds)
+        within = sum(high for _, high in bounds) + self._patience.upper_ms(step)
         dials = self.server.dials
         enough = await self.changes.wait(
             lambda: True if len(dials) >= count else None, within / 1000
@@ -317,7 +310,11 @@ class SdkRole:
             raise Failed(f"only {len(dials)} dials within {within:g} ms")
         for number, (low, high) in enumerate(bounds):
             took = (dials[number + 1] - dials[number]) * 1000
-            if not low - EARLY_MS <= took <= high + step.options.get("slack_ms", SLACK_MS):
+            if (
+                not low - EARLY_MS
+                <= took
+                <= high + step.options.get("slack_ms", self._patience.slack_ms)
+            ):
                 raise Failed(f"wait {number + 1} took {took:.0f} ms, not {low} to {high}")
 
     # -------------------------------------------------------------- work
@@ -467,14 +464,14 @@ class SdkRole:
     async def _tell(self, step: Step) -> None:
         command = dict(step.value)
         if "handlers" in command:
-            command["handlers"] = self._handlers(command["handlers"])
+            command["handlers"] = commanded(command["handlers"])
         self.process.tell(command)
 
     async def _signal(self, step: Step) -> None:
         self.process.signal(signal.Signals[step.value])
 
     async def _exit(self, step: Step) -> None:
-        within = (step.options.get("within_ms", WITHIN_MS) + SLACK_MS) / 1000
+        within = self._patience.upper_ms(step) / 1000
         ended = await self.changes.wait(lambda: None if self.process.alive else True, within)
         if ended is None:
             raise Failed(f"the process is still there after {within:g} s")
@@ -492,10 +489,10 @@ def _is_the(handler: pb.Handler, name: str, spec: Mapping[str, Any]) -> bool:
     return handler.spec.WhichOneof("kind") in spec
 
 
-async def failure_of_case(case: Case, process: WorkerProcess) -> str:
+async def failure_of_case(case: Case, process: WorkerProcess, patience: Patience = PATIENT) -> str:
     """Play a case with a worker; why it failed, '' when it did not."""
     try:
-        await SdkRole(case, process).play()
+        await SdkRole(case, process, patience).play()
     except Failed as failure:
         return str(failure)
     return ""

@@ -23,6 +23,8 @@ class Sdk:
     title: str
     home: str
     """Its folder; its README holds the table of features."""
+    worker: str
+    """Where the source of its conformance worker is; without it the SDK is not here yet."""
     needs: tuple[str, ...]
     """Programs without which it is skipped, loudly."""
     build: Callable[[Path], list[str]]
@@ -60,12 +62,20 @@ SDKS: Mapping[str, Sdk] = {
             "python",
             "Python",
             "sdks/python",
+            "tests/sdk/conformance/workers/python.py",
             (),
             _python,
             {"attach/detached": "hooks of all rooms stay until the kit is closed"},
         ),
-        Sdk("go", "Go", "sdks/go", ("go",), _go),
-        Sdk("typescript", "TypeScript", "sdks/typescript", ("node", "npm"), _typescript),
+        Sdk("go", "Go", "sdks/go", "sdks/go/cmd/conformance-worker", ("go",), _go),
+        Sdk(
+            "typescript",
+            "TypeScript",
+            "sdks/typescript",
+            "sdks/typescript/conformance-worker",
+            ("node", "npm"),
+            _typescript,
+        ),
     )
 }
 
@@ -76,8 +86,8 @@ def is_required() -> bool:
 
 
 def present() -> list[Sdk]:
-    """The SDKs that are in the repository."""
-    return [sdk for sdk in SDKS.values() if (ROOT / sdk.home).is_dir()]
+    """The SDKs that are in the repository, with their workers."""
+    return [sdk for sdk in SDKS.values() if (ROOT / sdk.worker).exists()]
 
 
 def worker_command(sdk: Sdk, into: Path) -> list[str]:

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from conform_cases import Step
 from conform_process import Changes
 
-WITHIN_MS = 5000.0
-SLACK_MS = 2000.0
-"""Added to upper bounds: machines that run tests are busy. Lower bounds have none."""
 EARLY_MS = 2.0
 """Clocks of two processes and their timers."""
 LEAST_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long what must come may take."""
+
+    within_ms: float = 5000.0
+    """For steps that do not say it."""
+    slack_ms: float = 2000.0
+    """Added to upper bounds: machines that run tests are busy. Lower bounds have none."""
+
+    def upper_ms(self, step: Step) -> float:
+        """The upper bound of a step, slack included."""
+        slack = step.options.get("slack_ms", self.slack_ms)
+        return float(step.options.get("within_ms", self.within_ms) + slack)
+
+
+PATIENT = Patience()
+IMPATIENT = Patience(within_ms=700.0, slack_ms=500.0)
+"""For what is expected to fail."""
 
 
 class Failed(AssertionError):
@@ -28,6 +46,7 @@ async def timely(
     since: float,
     what: str,
     wrong: list[str] | None = None,
+    patience: Patience = PATIENT,
 ) -> Any:
     """What ``look`` finds, in the time of the step.
 
@@ -38,11 +57,12 @@ async def timely(
         since: When its time began.
         what: For the message.
         wrong: What was there instead, for the message.
+        patience: How long it may take.
 
     Raises:
         Failed: it was not there, too early or too late.
     """
-    within = step.options.get("within_ms", WITHIN_MS) + step.options.get("slack_ms", SLACK_MS)
+    within = patience.upper_ms(step)
     left = since + within / 1000 - time.monotonic()
     found = await changes.wait(look, max(left, LEAST_SECONDS))
     if found is None:

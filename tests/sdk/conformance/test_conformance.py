@@ -8,7 +8,7 @@ import pytest
 from conform_cases import Case, all_cases, cases_for
 from conform_process import WorkerProcess
 from conform_sdk_role import failure_of_case
-from conform_sdks import SDKS, Absent, Sdk, is_required, present, worker_command
+from conform_sdks import SDKS, Sdk, is_required, present
 from conform_server_role import ServerRole
 from conform_steps import Failed
 
@@ -17,26 +17,6 @@ from roomd_server.wiring import start_embedded
 Workers = Callable[[Sdk], list[str]]
 CASES = cases_for("sdk")
 TABLE = [pytest.param(sdk, case, id=f"{sdk.name}-{case.id}") for sdk in present() for case in CASES]
-
-
-@pytest.fixture(scope="session")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Workers:
-    """The command of an SDK's worker, built when first asked for."""
-    built: dict[str, list[str] | str] = {}
-
-    def command(sdk: Sdk) -> list[str]:
-        if sdk.name not in built:
-            try:
-                built[sdk.name] = worker_command(sdk, tmp_path_factory.mktemp(sdk.name))
-            except Absent as absent:
-                built[sdk.name] = str(absent)
-        found = built[sdk.name]
-        if isinstance(found, str):
-            assert not is_required(), found
-            pytest.skip(found)
-        return found
-
-    return command
 
 
 @pytest.fixture(scope="session")
