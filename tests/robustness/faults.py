@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import d3_hostile_frames
 import d4_slow_worker
+import d5_soak
 import r05_hook_hangs
 import r06_worker_killed
 import r07_hook_garbage
@@ -35,4 +36,5 @@ FAULTS: tuple[Fault, ...] = (
     r19_fuzz.FAULT,
     d3_hostile_frames.FAULT,
     d4_slow_worker.FAULT,
+    d5_soak.FAULT,
 )

@@ -217,6 +217,19 @@ def leak_subscriptions(put: Put) -> None:
     put(Subscriptions, "_leave", lambda _self, stream, shared: kept.append((stream, shared)))
 
 
+@without("ending-tasks")
+def leave_tasks_behind(put: Put) -> None:
+    """Every subscription that ends leaves a task that never does."""
+    kept: set[asyncio.Task[None]] = set()
+    leave = Subscriptions._leave
+
+    def forgetful(self: Subscriptions, stream: Any, shared: Any) -> None:
+        kept.add(asyncio.ensure_future(asyncio.sleep(10**6)))
+        leave(self, stream, shared)
+
+    put(Subscriptions, "_leave", forgetful)
+
+
 @without("sleeping-subscriptions")
 def poll_subscriptions(put: Put) -> None:
     """Every stream looks a hundred times a second whether there is something."""

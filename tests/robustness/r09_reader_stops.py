@@ -159,7 +159,7 @@ async def judge_return(report: Report, world: World, stalled: Reader) -> None:
     head = (await world.call("GetRoom", room_id=ROOM)).room.latest_index
     reader = Reader(world.subscribe(ROOM, cursor=stalled.cursor))
     task = asyncio.create_task(reader.read())
-    await until(lambda: reader.indexes[-1:] == [head], 10.0)
+    await until(lambda: (stalled.indexes + reader.indexes)[-1:] == [head], 10.0)
     reader.call.cancel()
     await asyncio.gather(task, return_exceptions=True)
     seen = stalled.indexes + reader.indexes

@@ -1,53 +1,105 @@
-"""The long version: ``python tests/robustness/run.py --rounds 50`` prints a short report.
+"""The long versions: ``python tests/robustness/run.py`` tries every fault, in hours.
 
-``--points`` takes some failpoints only, ``--rooms`` widens the traffic, ``--seed`` chooses
-other moments. The exit code is 1 when a promise was broken.
+``run.py R05 D4`` tries some. ``--short`` takes the sizes of CI. ``--unsafe`` also tries each
+without its precautions, in the short size: there a broken bar is what is wanted. ``--rounds``,
+``--points``, ``--rooms`` and ``--seed`` are those of R01. The page ``--report`` is written after
+every fault. The exit code is 1 when a bar was broken.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
-from checker import Violation, repeated
-from history import History
-from rounds import MAX_READY_SECONDS, POINTS, Plan, run
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "api"))  # a kit of the tests is there
 
-SHOWN = 20
+import r01_kills  # noqa: E402
+from faults import FAULTS  # noqa: E402
+from findings import Fault  # noqa: E402
+from r18_disk_full import NoMounts  # noqa: E402
+from report import Run, page  # noqa: E402
+from rounds import POINTS  # noqa: E402
+from site_of_test import Site  # noqa: E402
+
+ALL = {fault.fault_id: fault for fault in (r01_kills.FAULT, *FAULTS)}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    options = arguments()
+    runs: list[Run] = []
+    broken = False
+    for fault_id in options.faults or ALL:
+        fault = ALL[fault_id]
+        size = fault.short if options.short else fault.long
+        if fault is r01_kills.FAULT and not options.short:
+            points = tuple(options.points)
+            size = r01_kills.Size(options.rounds, points, options.rooms, options.seed)
+        runs.append(tried(fault, size))
+        broken |= runs[-1].verdict == "broken"
+        if options.unsafe:
+            broken |= not all(seen(fault, *one) for one in fault.without.items())
+        title = f"Robustness, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, load {load()}"
+        options.report.write_text(page(title, runs), encoding="utf-8")
+    print(f"\n{options.report}")
+    return 1 if broken else 0
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of: {', '.join(ALL)}")
+    parser.add_argument("--short", action="store_true", help="the sizes of CI")
+    parser.add_argument("--unsafe", action="store_true", help="also without the precautions")
     parser.add_argument("--rounds", type=int, default=50, help="kills at each failpoint")
     parser.add_argument("--points", nargs="+", choices=POINTS, default=POINTS, metavar="POINT")
     parser.add_argument("--rooms", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path, default=Path("robustness.html"), metavar="FILE")
     options = parser.parse_args()
-    plan = Plan(tuple(options.points) * options.rounds, rooms=options.rooms, seed=options.seed)
+    unknown = [one for one in options.faults if one not in ALL]
+    if unknown:
+        parser.error(f"no such fault: {', '.join(unknown)}; there are {', '.join(ALL)}")
+    return options
+
+
+def load() -> str:
+    """What else the machine does."""
+    return f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def tried(fault: Fault, size: Any, without: tuple[str, ...] = ()) -> Run:
+    """Try a fault, and say what came of it."""
+    began = time.monotonic()
+    title = " without ".join((fault.title, *without))
+    print(f"\n== {fault.fault_id}: {title}")
     with tempfile.TemporaryDirectory(prefix="roomd-robustness-") as folder:
-        history, violations = asyncio.run(run(Path(folder), plan))
-    return report(history, violations)
+        try:
+            report = asyncio.run(fault.run(Site(Path(folder), without), size))
+        except NoMounts as why:
+            print(f"NOT TRIED, it needs a small tmpfs: {why}")
+            return Run(fault.fault_id, fault.title, 0.0, None, str(why))
+    for finding in report.findings:
+        mark = "  " if finding.held else "✗ "
+        bar = f"  ({finding.bar})" if finding.bar else ""
+        print(f"{mark}{finding.what}: {finding.measured}{bar}", flush=True)
+    return Run(fault.fault_id, fault.title, time.monotonic() - began, report)
 
 
-def report(history: History, violations: list[Violation]) -> int:
-    ready = sorted(crash.ready_seconds for crash in history.crashes if crash.ready_seconds)
-    events = sum(len(timeline) for timeline in history.timelines.values())
-    retried = sum(send.attempts > len(send.acks) for send in history.sends.values())
-    again = len(history.receipts) - len({one.delivery_id for one in history.receipts})
-    print(f"kills             {len(history.crashes)}")
-    print(f"ready again       median {ready[len(ready) // 2]:.2f} s, worst {ready[-1]:.2f} s")
-    print(f"messages          {len(history.sends)}, of which {retried} were retried by key")
-    print(f"events            {events} in {len(history.timelines)} rooms")
-    print(f"deliveries        {len(history.receipts)}, of which {again} repeated")
-    print(f"most repetitions  {repeated(history)} of one delivery, over all crashes")
-    print(f"surprises         {len(history.surprises)}")
-    print(f"violations        {len(violations)}")
-    for line in (*history.surprises[:SHOWN], *map(str, violations[:SHOWN])):
-        print(f"  {line}")
-    slow = ready[-1] > MAX_READY_SECONDS
-    return 1 if violations or history.surprises or slow else 0
+def seen(fault: Fault, without: str, what: str) -> bool:
+    """Whether a run without a precaution sees what it prevents."""
+    run = tried(fault, fault.short, (without,))
+    if run.report is None:
+        return True
+    found = what in {finding.what for finding in run.report.broken}
+    print("seen" if found else f"NOT SEEN: {what}")
+    return found
 
 
 if __name__ == "__main__":
