@@ -135,9 +135,7 @@ FAULT = Fault(
     "D4",
     "a worker of one event a second",
     run,
-    short=Size(
-        256, 60, lane_entries=20, ratio=2.5, share=0.5, body_bytes=100, grown_mib=64
-    ),
+    short=Size(256, 60, lane_entries=20, ratio=2.5, share=0.5, body_bytes=100, grown_mib=64),
     long=Size(
         10_240, 3000, lane_entries=1000, ratio=1.2, share=0.99, body_bytes=2000, grown_mib=64
     ),
