@@ -45,6 +45,9 @@ class Settings(BaseModel):
         validate_default=True,
         description="for all hooks of one message together",
     )
+    parked_retention_days: float = Field(
+        30.0, gt=0, le=3650, description="how long what durable observers gave up is kept"
+    )
     inbound_per_second: float | None = Field(
         None, gt=0, description="messages per second and channel that are let in"
     )

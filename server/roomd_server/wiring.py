@@ -135,6 +135,7 @@ class Server:
             ids,
             HookOptions(
                 chain_budget_seconds=settings.hook_budget_seconds,
+                parked_retention_seconds=settings.parked_retention_days * 86_400.0,
                 node_id=node_id,
                 server_version=__version__,
                 in_flight=lambda: self._engine.pipeline.load.in_flight,
@@ -229,6 +230,7 @@ class Server:
             room_view=engine.room_context,
             on_fault=engine.hook_fault,
             on_provider=engine.lanes.wake_handler,
+            on_found=engine.keep_observed,
         )
 
     def _build_api(self, admin: Admin) -> ApiServer:
@@ -245,7 +247,13 @@ class Server:
                     engine.outcomes,
                 ),
                 "ChannelService": (engine.channels, engine.bindings, self._connections),
-                "HookService": (plane, plane.registry, plane.runner, plane.streams),
+                "HookService": (
+                    plane,
+                    plane.registry,
+                    plane.runner,
+                    plane.streams,
+                    plane.observers.parking,
+                ),
                 "RealtimeService": (engine.desk,),
                 "AdminService": (admin, self._bus),
             },

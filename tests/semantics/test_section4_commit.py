@@ -174,23 +174,18 @@ async def test_s4_step11_rooms_share_a_transaction(tmp_path: Path) -> None:
         assert statements.count("BEGIN IMMEDIATE") == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TimeoutError,
-    reason="there are no rows of durable observers: what an OBSERVE hook does not see because "
-    "nobody serves it is counted as dropped (HookService, Hook.dropped)",
-)
 async def test_s4_step11_durable_observers_see_what_was_committed_while_they_were_away(
     house: House, room: Room
 ) -> None:
     """Commit: … the rows of durable observers."""
     name = room.id("audit")
     filtered = pb.HookFilter(room_ids=[room.room_id])
-    await house.call("CreateHook", name=name, spec=spec(OBSERVE, filter=filtered))
+    durable = spec(OBSERVE, filter=filtered, delivery=pb.HOOK_DELIVERY_DURABLE)
+    await house.call("CreateHook", name=name, spec=durable)
     event_id = (await room.say("while they were away")).event.event_id
     worker = await house.worker(hook(name), behave=lambda _: pb.Done())
     try:
-        await worker.until(lambda: bool(worker.invocations), seconds=0.3)
+        await worker.asked()
         assert worker.invocations[0].hook.event.event_id == event_id
     finally:
         await worker.kill()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,9 @@ from roomd_server.core.ports import (
     Cancellable,
     HookCall,
     ObserverResult,
+    ObserverRow,
+    Subject,
+    Telling,
     Verdict,
     WriteSet,
 )
@@ -101,6 +104,11 @@ class RecordedHooks:
         self.waiting_room: str | None = None
         self.store: SqliteStore | None = None
         self.revised: list[pb.RoomEvent] = []
+        self.keeping: set[int] = set()
+        """Triggers with a durable hook ``h``; its rows are numbered."""
+        self.row_count = 0
+        self.kept_rows: list[ObserverRow] = []
+        self.released_rows: list[ObserverRow] = []
 
     def listen(self, *triggers: int) -> None:
         for trigger in triggers:
@@ -126,6 +134,27 @@ class RecordedHooks:
         answer = self.observers[call.trigger](call)
         asyncio.get_running_loop().call_soon(future.set_result, answer)
         return future
+
+    def keeps(self, org: str, trigger: int, room_id: str) -> bool:
+        return trigger in self.keeping
+
+    def rows(
+        self, org: str, subject: Subject, labels: Mapping[str, str], telling: Telling
+    ) -> list[ObserverRow]:
+        if telling.trigger not in self.keeping:
+            return []
+        self.row_count += 1
+        event_id = telling.payload.event.event_id if telling.is_stored else ""
+        payload = b"" if telling.is_stored else telling.payload.SerializeToString()
+        name = f"row-{self.row_count}"
+        row = ObserverRow(name, "h", subject.room_id, telling.trigger, event_id, payload, 0.0)
+        return [row]
+
+    def kept(self, org: str, rows: Sequence[ObserverRow]) -> None:
+        self.kept_rows += rows
+
+    def release(self, org: str, rows: Sequence[ObserverRow]) -> None:
+        self.released_rows += rows
 
     def revise(self, org: str, event: pb.RoomEvent) -> None:
         self.revised.append(event)

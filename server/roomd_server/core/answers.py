@@ -313,7 +313,7 @@ class Answers:
             fault.content.system.body = error.message
             fault.content.system.code = error.code
             fault.metadata.update({"error": error.message, "error_type": error.code})
-            self._.pipeline.observe(stream.actor, pb.HOOK_TRIGGER_ON_ERROR, fault, stream.cascade)
+            self._.pipeline.observe_fault(stream.actor, fault, stream.cascade)
             self._.bus.emit(
                 stream.actor.org,
                 "generation_failed",

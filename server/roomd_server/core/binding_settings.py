@@ -82,13 +82,3 @@ def changed_fields(before: pb.Binding, after: pb.Binding) -> list[str]:
         for field in pb.Binding.DESCRIPTOR.fields
         if field.name != "etag" and getattr(before, field.name) != getattr(after, field.name)
     ]
-
-
-def details_of(binding: pb.Binding) -> dict[str, object]:
-    """What the timeline says of a binding; nothing personal."""
-    kind = pb.ChannelType.Name(binding.channel_type).removeprefix("CHANNEL_TYPE_")
-    category = pb.ChannelCategory.Name(binding.category).removeprefix("CHANNEL_CATEGORY_")
-    details: dict[str, object] = {"channel_type": kind.lower(), "category": category.lower()}
-    if binding.participant_id:
-        details["participant_id"] = binding.participant_id
-    return details

@@ -12,7 +12,6 @@ from roomd import v1 as pb
 from roomd_server.core import errors
 from roomd_server.core.binding_settings import (
     changed_fields,
-    details_of,
     new_binding,
     one_visibility,
     settings_of,
@@ -23,10 +22,10 @@ from roomd_server.core.channels import ChannelDirectory, check_served
 from roomd_server.core.lifecycle import check_mask, next_etag
 from roomd_server.core.notify import Notifier
 from roomd_server.core.options import EngineOptions
-from roomd_server.core.ports import Caller, Clock, Ids, Store, Subject
+from roomd_server.core.ports import Caller, Clock, Ids, Store, Subject, Telling
 from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import Rooms
-from roomd_server.core.timeline_events import EVENT_TYPES, system_event
+from roomd_server.core.timeline_events import EVENT_TYPES, details_of, system_event
 from roomd_server.core.times import timestamp
 
 ENDED = frozenset((pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED))
@@ -112,6 +111,7 @@ class Bindings:
                 )
             draft = Draft(actor, self._clock)
             event = self._put_new(draft, wanted)
+            self._keep(draft, event, wanted)
             await draft.commit()
         self._fire(actor, event, wanted)
         return pb.AttachChannelResponse(binding=wanted)
@@ -196,6 +196,7 @@ class Bindings:
                 del marks[: -self._options.max_room_bindings]
             draft.remove_binding(known, "channel_detached")
             event = self._note(draft, known, "channel_detached", {})
+            self._keep(draft, event, known)
             await draft.commit()
             actor.buckets.pop(channel_id, None)
         self._fire(actor, event, known)
@@ -388,6 +389,7 @@ class Bindings:
             draft.put_binding(binding, code)
             more = {} if code in TRIGGERS else {"changed": changed_fields(known, binding)}
             event = self._note(draft, binding, code, more)
+            self._keep(draft, event, binding)
             await draft.commit()
         self._fire(actor, event, binding)
         return binding
@@ -438,15 +440,16 @@ class Bindings:
         code, channel_id = event.content.system.code, binding.channel_id
         self._notifier.announce(actor, code, channel_id=channel_id, event_id=event.event_id)
         if code in TRIGGERS:
-            # Its type is not looked up: one that was detached is in the room no more.
-            subject = Subject(
-                actor.room_id,
-                channel_id,
-                binding.channel_type,
-                event.source.direction,
-                event.type,
-            )
-            self._notifier.tell(actor, TRIGGERS[code], pb.HookPayload(event=event), subject)
+            payload, subject = pb.HookPayload(event=event), _subject(event, binding)
+            self._notifier.tell(actor, TRIGGERS[code], payload, subject)
+
+    def _keep(self, draft: Draft, event: pb.RoomEvent, binding: pb.Binding) -> None:
+        """The same for durable observers, in the commit."""
+        code = event.content.system.code
+        if code in TRIGGERS:
+            telling = Telling(TRIGGERS[code], pb.HookPayload(event=event), is_stored=True)
+            subject = _subject(event, binding)
+            self._notifier.keep.telling(draft.actor, draft.writes, telling, subject)
 
 
 _Place = (
@@ -459,6 +462,17 @@ _Place = (
     | pb.Binding
 )
 """Messages that name a room and a channel."""
+
+
+def _subject(event: pb.RoomEvent, binding: pb.Binding) -> Subject:
+    # Its type is not looked up: one that was detached is in the room no more.
+    return Subject(
+        event.room_id,
+        binding.channel_id,
+        binding.channel_type,
+        event.source.direction,
+        event.type,
+    )
 
 
 def _known(actor: RoomActor, channel_id: str) -> pb.Binding:

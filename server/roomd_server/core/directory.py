@@ -12,7 +12,7 @@ from roomd_server.core.capabilities import of_type
 from roomd_server.core.errors import Unavailable, room_not_found
 from roomd_server.core.keys import KeyMemory
 from roomd_server.core.ports import Clock, Ids, RoomSnapshot, Store
-from roomd_server.core.room import CapabilitiesOf, RoomActor
+from roomd_server.core.room import CapabilitiesOf, OnRows, RoomActor
 from roomd_server.core.whereabouts import Whereabouts
 
 
@@ -27,6 +27,8 @@ class RoomDirectory:
         self._live: OrderedDict[tuple[str, str], RoomActor] = OrderedDict()
         self.capabilities_of: CapabilitiesOf = of_type
         """Set once at start, when the channels are known."""
+        self.on_rows: OnRows | None = None
+        """Set once at start."""
         self._loading: dict[tuple[str, str], asyncio.Future[RoomActor | None]] = {}
         self._expected: dict[tuple[str, str], RoomActor] = {}  # bounded: by the calls in flight
         self.whereabouts = Whereabouts()
@@ -152,7 +154,9 @@ class RoomDirectory:
 
     def _actor(self, org: str, snapshot: RoomSnapshot, keys: KeyMemory) -> RoomActor:
         epoch = self._ids.new()
-        actor = RoomActor(org, snapshot, self._store, keys, epoch, self.capabilities_of)
+        actor = RoomActor(
+            org, snapshot, self._store, keys, epoch, self.capabilities_of, self.on_rows
+        )
         actor.home = self
         return actor
 

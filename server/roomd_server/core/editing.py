@@ -15,6 +15,7 @@ from google.protobuf.struct_pb2 import ListValue, Struct
 
 from roomd import v1 as pb
 from roomd_server.core import errors
+from roomd_server.core.keeping import change_of
 from roomd_server.core.lifecycle import check_mask
 from roomd_server.core.log import PREVIOUS, lost_its_words, shown
 from roomd_server.core.notify import Notifier
@@ -105,9 +106,7 @@ class Editing:
             self._notifier.revised(actor, shown(event))
             if lost_its_words(event):
                 continue  # the change is the target's, which is told
-            trigger, code = pb.HOOK_TRIGGER_ON_EVENT_UPDATED, "event_updated"
-            if event.HasField("delete_time"):
-                trigger, code = pb.HOOK_TRIGGER_ON_EVENT_DELETED, "event_deleted"
+            trigger, code = change_of(event)
             self._notifier.announce(
                 actor,
                 code,
@@ -152,6 +151,7 @@ class Editing:
                 request.content if "content" in paths else None,
                 request.metadata if "metadata" in paths else None,
             )
+            self._notifier.keep.changed_events(actor, draft.writes)
             await draft.commit()
         self.changed(actor, None, [event])
         return pb.UpdateEventResponse(outcome=pb.OUTCOME_ACCEPTED, event=shown(event))
@@ -174,6 +174,7 @@ class Editing:
             if not event.HasField("delete_time"):
                 draft = Draft(actor, self._clock)
                 event = apply_delete(draft, await self._with_former(actor, event), request.reason)
+                self._notifier.keep.changed_events(actor, draft.writes)
                 await draft.commit()
                 changed.append(event)
             if request.cascade_replies:
@@ -197,6 +198,7 @@ class Editing:
                 if not reply.HasField("delete_time"):
                     target = await self._with_former(actor, reply)
                     changed.append(apply_delete(draft, target, request.reason))
+            self._notifier.keep.changed_events(actor, draft.writes)
             await draft.commit()
             query.after_index = replies[-1].index
         return changed

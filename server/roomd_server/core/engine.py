@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roomd import v1 as pb
@@ -35,6 +35,7 @@ from roomd_server.core.ports import (
     Extensions,
     Hooks,
     Ids,
+    ObserverResult,
     Store,
 )
 from roomd_server.core.proactive import Proactive, ProactiveParts
@@ -81,6 +82,7 @@ class Engine:
         self.notifier = Notifier(around.hooks, around.bus, clock, ids)
         self.channels = ChannelDirectory(store, clock, ids, around.drivers, options, around.bus)
         self.directory.capabilities_of = self.channels.capabilities
+        self.directory.on_rows = around.hooks.kept
         self.bindings = Bindings(
             store, self.rooms, self.channels, self.notifier, clock, ids, options
         )
@@ -215,6 +217,19 @@ class Engine:
         """
         actor = await self.directory.get(org, room_id)
         return actor.labels(), actor.context
+
+    async def keep_observed(
+        self,
+        org: str,
+        room_id: str,
+        found: ObserverResult,
+        acknowledged: Sequence[str],
+        fires: bool,
+    ) -> None:
+        """Store what a durable observer found; see ``Notes.keep_observed``."""
+        actor = await self.directory.get(org, room_id)
+        with self.directory.pinned(actor):
+            await self.notes.keep_observed(actor, found, acknowledged, fires)
 
     def hook_fault(self, kind: str, hook: pb.Hook, room_id: str, detail: str) -> None:
         """Say that a hook did not do its work."""

@@ -6,6 +6,7 @@ framework events follow the commit, outside the room's lock. Timers are in ``tim
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from roomd import v1 as pb
@@ -27,7 +28,7 @@ from roomd_server.core.room import Draft, RoomActor, timer_due
 from roomd_server.core.rooms import Rooms
 from roomd_server.core.structs import merge
 from roomd_server.core.times import seconds_of, timestamp
-from roomd_server.core.waiting import outlast
+from roomd_server.core.waiting import conclude, outlast
 
 
 class Move(NamedTuple):
@@ -182,8 +183,17 @@ class RoomLifecycle:
             timer_due=timer_due(room),
             keys=keys,
         )
+        self._notifier.keep.created_room(writes, room)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(error: Exception | None) -> None:
+            if error is None:
+                self._notifier.keep.kept(writes)  # before anything else of the room is
+            conclude(done, error)
+
         try:
-            await outlast(self._store.commit(writes))
+            self._store.submit(writes, settle)
+            await outlast(done)
             snapshot = RoomSnapshot(room, [], [], [], 0, [], 0, [])
             actor = self._directory.adopt(expected.org, snapshot)
         finally:
@@ -312,8 +322,9 @@ class RoomLifecycle:
                 # Otherwise the quiet that paused it would pause it again at once.
                 draft.room().last_activity_time.CopyFrom(timestamp(draft.now))
             draft.tell_room(move.code)
+            data = {"reason": reason} if reason else None
+            self._notifier.keep.lifecycle(actor, draft.writes, move.trigger, move.code, data=data)
             await draft.commit()
-        data = {"reason": reason} if reason else None
         self._notifier.lifecycle(actor, move.trigger, move.code, data=data)
         return actor.room
 

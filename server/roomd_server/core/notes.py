@@ -21,6 +21,7 @@ from roomd_server.core.ports import (
     Store,
     StoreConflict,
     Subject,
+    Telling,
     WriteSet,
 )
 from roomd_server.core.room import Draft, RoomActor
@@ -80,6 +81,7 @@ class Notes:
             if request.task.task_id:
                 await self._check_new(actor, task.task_id)
             writes = WriteSet(actor.org, actor.room_id, tasks=[task], keys=keys)
+            self._notifier.keep.tasks(actor, writes)
             try:
                 await outlast(actor.commit(writes))
             except StoreConflict:
@@ -230,6 +232,11 @@ class Notes:
         noted = stamp_observation(noted, request.room_id, self._ids, self._clock.now())
         async with self._rooms.hold(caller, request.room_id) as actor:
             writes = WriteSet(actor.org, actor.room_id, observations=[noted])
+            binding = actor.bindings.get(request.channel_id)
+            kind = binding.channel_type if binding is not None else 0
+            subject = Subject(actor.room_id, request.channel_id, kind)
+            telling = Telling(pb.HOOK_TRIGGER_ON_FEEDBACK, pb.HookPayload(observation=noted))
+            self._notifier.keep.telling(actor, writes, telling, subject)
             await outlast(actor.commit(writes))
         self._notifier.announce(
             actor,
@@ -238,14 +245,7 @@ class Notes:
             event_id=request.event_id,
             data={"rating": request.rating, "dimension": dimension},
         )
-        binding = actor.bindings.get(request.channel_id)
-        kind = binding.channel_type if binding is not None else 0
-        self._notifier.tell(
-            actor,
-            pb.HOOK_TRIGGER_ON_FEEDBACK,
-            pb.HookPayload(observation=noted),
-            Subject(actor.room_id, request.channel_id, kind),
-        )
+        self._notifier.tell(actor, telling.trigger, telling.payload, subject)
         return pb.SubmitFeedbackResponse(observation=noted)
 
     async def _first(
@@ -296,9 +296,35 @@ class Notes:
             return None
         writes = WriteSet(actor.org, actor.room_id)
         self._fill(writes, result.tasks, result.observations, None, "")
+        if fires:
+            self._notifier.keep.tasks(actor, writes)
         done = actor.commit(writes)
         done.add_done_callback(lambda future: self._kept(actor, writes, future, fires))
         return done
+
+    async def keep_observed(
+        self,
+        actor: RoomActor,
+        result: ObserverResult,
+        acknowledged: Sequence[str],
+        fires: bool,
+    ) -> None:
+        """Store what a durable observer found, and remove the rows that it answered for: once,
+        however often it is told.
+
+        Raises:
+            NotFound: the room was deleted.
+            Unavailable: nothing was written.
+        """
+        if actor.deleted:
+            raise errors.room_not_found(actor.room_id)
+        writes = WriteSet(actor.org, actor.room_id, removed_observer_rows=acknowledged)
+        self._fill(writes, result.tasks, result.observations, None, "")
+        if fires:
+            self._notifier.keep.tasks(actor, writes)
+        await outlast(actor.commit(writes))
+        if fires:
+            self.created(actor, writes.tasks)
 
     def _kept(
         self, actor: RoomActor, writes: WriteSet, future: asyncio.Future[None], fires: bool

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from roomd import v1 as pb
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
-from roomd_server.core.ports import Clock, HookCall, Hooks, Ids, ObserverResult, Subject
-from roomd_server.core.room import RoomActor
-from roomd_server.core.timeline_events import EVENT_TYPES, system_event
+from roomd_server.core.keeping import Keeping, about
+from roomd_server.core.ports import (
+    Clock,
+    HookCall,
+    Hooks,
+    Ids,
+    ObserverResult,
+    Subject,
+    WriteSet,
+)
+from roomd_server.core.room import Draft, RoomActor
+from roomd_server.core.timeline_events import system_event
 from roomd_server.core.times import timestamp
+
+log = logging.getLogger(__name__)
 
 Told = asyncio.Future[ObserverResult]
 
@@ -47,6 +59,8 @@ class Notifier:
         self._bus = bus
         self._clock = clock
         self._ids = ids
+        self.keep = Keeping(hooks, clock, ids)
+        """Puts what durable observers are to see into what is about to be committed."""
         self._told: set[Told] = set()
         self.on_found: OnFound | None = None
         """Set once at start."""
@@ -64,23 +78,20 @@ class Notifier:
         """Say that something happened to a room: a framework event, and a system event for
         the hooks of the trigger. The future, if any, ends when all of them have answered.
         """
-        details = dict(data or {})
-        if channel_id:
-            details["channel_id"] = channel_id
-        if participant_id:
-            details["participant_id"] = participant_id
+        details = about(data, channel_id, participant_id)
         self.announce(actor, code, channel_id=channel_id, data=details)
         if not self._hooks.wants(actor.org, trigger, actor.room_id):
             return None
-        kind = EVENT_TYPES.get(code, pb.EVENT_TYPE_SYSTEM)
-        event = system_event(kind, code, code.replace("_", " "), details, event_id=self._ids.new())
-        event.room_id = actor.room_id
-        event.create_time.CopyFrom(timestamp(self._clock.now()))
+        event = self.keep.system_event(actor.room_id, code, details)
         return self.about_event(actor, trigger, event, channel_id=channel_id)
 
     def fault(self, actor: RoomActor, code: str, message: str, *, channel_id: str) -> None:
         """Show a failure of a channel to the hooks of ON_ERROR; no message is to blame."""
-        if not self._hooks.wants(actor.org, pb.HOOK_TRIGGER_ON_ERROR, actor.room_id):
+        trigger = pb.HOOK_TRIGGER_ON_ERROR
+        if not (
+            self._hooks.wants(actor.org, trigger, actor.room_id)
+            or self._hooks.keeps(actor.org, trigger, actor.room_id)
+        ):
             return
         event = system_event(
             pb.EVENT_TYPE_SYSTEM, code, message, {}, channel_id=channel_id, event_id=self._ids.new()
@@ -88,7 +99,22 @@ class Notifier:
         event.room_id = actor.room_id
         event.create_time.CopyFrom(timestamp(self._clock.now()))
         event.metadata.update({"error": message, "error_type": code})
-        self.about_event(actor, pb.HOOK_TRIGGER_ON_ERROR, event, channel_id=channel_id)
+        self.keep_alone(actor, trigger, event, channel_id=channel_id)
+        self.about_event(actor, trigger, event, channel_id=channel_id)
+
+    def keep_alone(
+        self,
+        actor: RoomActor,
+        trigger: pb.HookTrigger,
+        event: pb.RoomEvent,
+        *,
+        channel_id: str = "",
+    ) -> None:
+        """Keep an event for durable observers that no other commit makes true."""
+        writes = WriteSet(actor.org, actor.room_id)
+        self.keep.event(actor, writes, trigger, event, channel_id=channel_id, is_stored=False)
+        if writes.observer_rows and not actor.deleted:
+            actor.submit(writes, _note_lost)
 
     def revised(self, actor: RoomActor, event: pb.RoomEvent) -> None:
         """Let what still waits for a worker tell an event as it may be read now."""
@@ -187,6 +213,39 @@ class Notifier:
         else:
             stored.add_done_callback(lambda _: done())
 
+    def keep_admission(
+        self, draft: Draft, event: pb.RoomEvent, joined: Arrival | None, *, resumed: bool
+    ) -> None:
+        """Let durable observers see what follows the commit of a message: their rows are part
+        of it.
+
+        Args:
+            draft: The transaction.
+            event: The message.
+            joined: Who came by it.
+            resumed: Whether it made a PAUSED room ACTIVE.
+        """
+        keep, actor, writes = self.keep, draft.actor, draft.writes
+        if actor.unborn:
+            keep.lifecycle(actor, writes, pb.HOOK_TRIGGER_ON_ROOM_CREATED, "room_created")
+        keep.broadcast(actor, writes)
+        if resumed:
+            keep.lifecycle(actor, writes, pb.HOOK_TRIGGER_ON_ROOM_RESUMED, "room_resumed")
+        if joined is not None:
+            if joined.is_new:
+                keep.lifecycle(
+                    actor,
+                    writes,
+                    pb.HOOK_TRIGGER_ON_PARTICIPANT_JOINED,
+                    "participant_joined",
+                    channel_id=event.source.channel_id,
+                    participant_id=joined.participant.participant_id,
+                )
+            keep.event(actor, writes, pb.HOOK_TRIGGER_ON_SESSION_STARTED, event)
+        keep.attached(actor, writes)
+        keep.tasks(actor, writes)
+        keep.changed_events(actor, writes)
+
     def sender_joined(
         self, actor: RoomActor, arrival: Arrival, event: pb.RoomEvent, cascade: Cascade
     ) -> None:
@@ -212,3 +271,8 @@ class Notifier:
         )
         cascade.begin()
         self.about_event(actor, pb.HOOK_TRIGGER_ON_SESSION_STARTED, event, done=cascade.end)
+
+
+def _note_lost(error: Exception | None) -> None:
+    if error is not None:
+        log.warning("durable observers will not see a fault: %s", error)

@@ -11,6 +11,7 @@ from roomd_server.core import errors
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.directory import RoomDirectory
+from roomd_server.core.keeping import delivery_subject
 from roomd_server.core.log import DELIVERY_RESULTS
 from roomd_server.core.notify import Notifier
 from roomd_server.core.ports import (
@@ -19,7 +20,6 @@ from roomd_server.core.ports import (
     DeliveryQuery,
     Hooks,
     Store,
-    Subject,
     WriteSet,
 )
 from roomd_server.core.room import RoomActor, event_changed
@@ -95,6 +95,8 @@ class Outcomes:
         row.next_attempt_time.CopyFrom(timestamp(now + delay_seconds))
         row.update_time.CopyFrom(timestamp(now))
         writes = WriteSet(actor.org, actor.room_id, deliveries=[row])
+        if first:
+            self._notifier.keep.delivery(actor, writes, row)
         actor.commit(writes).add_done_callback(_log_failure)
         self.tallies.retried[_type_of(actor, row)] += 1
         if first:
@@ -149,6 +151,7 @@ class Outcomes:
             actor.number_changes(writes, [event_changed(event or changed, paths, row)])
         if actor.deleted:
             return
+        self._notifier.keep.delivery(actor, writes, row)
         await actor.commit(writes)
         self.tallies.ended[_type_of(actor, row), row.result.state] += 1
         self._tell(actor, row, "delivery_failed" if given_up else "delivery_succeeded")
@@ -221,18 +224,8 @@ class Outcomes:
         )
         if not self._hooks.wants(actor.org, pb.HOOK_TRIGGER_ON_DELIVERY_STATUS, actor.room_id):
             return
-        binding = actor.bindings.get(row.channel_id)
-        self._notifier.tell(
-            actor,
-            pb.HOOK_TRIGGER_ON_DELIVERY_STATUS,
-            pb.HookPayload(delivery=row),
-            Subject(
-                actor.room_id,
-                row.channel_id,
-                binding.channel_type if binding else 0,
-                pb.DIRECTION_OUTBOUND,
-            ),
-        )
+        payload, subject = pb.HookPayload(delivery=row), delivery_subject(actor, row)
+        self._notifier.tell(actor, pb.HOOK_TRIGGER_ON_DELIVERY_STATUS, payload, subject)
 
     async def report_delivery_status(
         self, caller: Caller, request: pb.ReportDeliveryStatusRequest

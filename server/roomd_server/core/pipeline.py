@@ -23,6 +23,7 @@ from roomd_server.core.cascade import Cascade
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing, Target
+from roomd_server.core.keeping import binding_with, broadcast
 from roomd_server.core.lane import Lanes
 from roomd_server.core.lifecycle import RESUME, resume_on_activity
 from roomd_server.core.load import Load
@@ -223,6 +224,9 @@ class Pipeline:
         if target is not None and not event.blocked_by:
             self._.editing.apply(draft, event, target)
         joined = self._sender_of(draft, proposal)
+        self._.notifier.keep_admission(draft, event, joined, resumed=admission.resumed)
+        if proposal.keep is not None:
+            proposal.keep(actor, draft.writes, event)
         # Not the store's own future: a caller who leaves must not cancel a commit.
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         monotonic, took = self._.clock.monotonic, self.tallies.commit.observe
@@ -349,7 +353,7 @@ class Pipeline:
         if proposal.blocked_by:
             event.blocked_by = proposal.blocked_by
         if not event.blocked_by:
-            binding = _binding(actor, draft, event.source.channel_id)
+            binding = binding_with(actor, draft.writes, event.source.channel_id)
             if binding is not None and (denied := can_write(binding)):
                 event.blocked_by = event.block_reason = denied
         event.status = pb.EVENT_STATUS_BLOCKED if event.blocked_by else pb.EVENT_STATUS_DELIVERED
@@ -422,9 +426,7 @@ class Pipeline:
             parts.notifier.lifecycle(actor, pb.HOOK_TRIGGER_ON_ROOM_CREATED, "room_created")
         for delivery, subject in admission.deliveries:
             parts.lanes.enqueue(actor, delivery, subject, cascade)
-        for committed in draft.writes.events:
-            if committed.blocked_by or committed.visibility.scope == _INTERNAL:
-                continue
+        for committed in broadcast(draft.writes.events):
             self.observe(actor, pb.HOOK_TRIGGER_AFTER_BROADCAST, committed, cascade)
         if admission.resumed:
             parts.notifier.lifecycle(actor, RESUME.trigger, RESUME.code)
@@ -466,6 +468,7 @@ class Pipeline:
         async with locked(self._.directory, actor.org, actor.room_id) as owner:
             draft = Draft(owner, self._.clock)
             self._.notes.keep(draft, tasks, observations, channel_id=channel_id)
+            self._.notifier.keep.tasks(owner, draft.writes)
             await draft.commit()
         self._.notes.created(owner, draft.writes.tasks)
 
@@ -475,6 +478,12 @@ class Pipeline:
         """Tell observers about an event; the cascade ends no sooner than they do."""
         if self._.hooks.wants(actor.org, trigger, actor.room_id):
             self.tell(actor, event_call(actor, trigger, event), cascade)
+
+    def observe_fault(self, actor: RoomActor, fault: pb.RoomEvent, cascade: Cascade) -> None:
+        """Tell observers of a failure that is no event; see ``observe``."""
+        trigger = pb.HOOK_TRIGGER_ON_ERROR
+        self._.notifier.keep_alone(actor, trigger, fault)
+        self.observe(actor, trigger, fault, cascade)
 
     def tell(self, actor: RoomActor, call: HookCall, cascade: Cascade) -> None:
         """Tell the observers of a call that is made up; see ``observe``."""
@@ -486,14 +495,6 @@ class Pipeline:
             )
 
 
-def _binding(actor: RoomActor, draft: Draft, channel_id: str) -> pb.Binding | None:
-    binding = actor.bindings.get(channel_id)
-    if binding is None:
-        binding = next((row for row in draft.writes.bindings if row.channel_id == channel_id), None)
-    return binding
-
-
 _DECIDED_BY = pb.HOOK_TRIGGER_BEFORE_BROADCAST
 _CHANGES_ANOTHER = frozenset(("edit", "delete"))
-_INTERNAL = pb.Visibility.SCOPE_INTERNAL
 _ENDED = frozenset((pb.ROOM_STATUS_CLOSED, pb.ROOM_STATUS_ARCHIVED))

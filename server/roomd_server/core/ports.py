@@ -8,7 +8,7 @@ are the nouns everywhere. A message that was handed on is immutable: copy it to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -520,6 +520,18 @@ class ObserverResult(NamedTuple):
     observations: list[pb.Observation]
 
 
+class Telling(NamedTuple):
+    """What observers are to see."""
+
+    trigger: pb.HookTrigger
+    payload: pb.HookPayload
+    is_stored: bool = False
+    """Its event is in the room's timeline: a row refers to it, so that it is told as it may be
+    read then."""
+    delay_seconds: float = 0.0
+    """Not before; see ``Hooks.release``."""
+
+
 class Hooks(Protocol):
     """The hook pipeline."""
 
@@ -537,9 +549,23 @@ class Hooks(Protocol):
         """
 
     def observe(self, call: HookCall) -> asyncio.Future[ObserverResult] | None:
-        """Tell the OBSERVE hooks that match; None when there are none. The future is done
-        when all have answered or timed out; it never raises.
+        """Tell the OBSERVE hooks that match, durable ones apart; None when there are none. The
+        future is done when all have answered or timed out; it never raises.
         """
+
+    def keeps(self, org: str, trigger: int, room_id: str) -> bool:
+        """Whether any active durable hook may match: cheap, so that nothing is built for nobody."""
+
+    def rows(
+        self, org: str, subject: Subject, labels: Mapping[str, str], telling: Telling
+    ) -> Sequence[ObserverRow]:
+        """A row for every durable hook that matches, to be committed with what is told."""
+
+    def kept(self, org: str, rows: Sequence[ObserverRow]) -> None:
+        """Rows were committed; called in the order of the commits."""
+
+    def release(self, org: str, rows: Sequence[ObserverRow]) -> None:
+        """What rows wait for has happened: they need not wait any longer."""
 
     def revise(self, org: str, event: pb.RoomEvent) -> None:
         """A committed event was edited or withdrawn: what workers have not got yet tells it

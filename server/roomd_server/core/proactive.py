@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from roomd import v1 as pb
@@ -28,9 +29,11 @@ from roomd_server.core.ports import (
     Hooks,
     Ids,
     KeyRecord,
+    ObserverRow,
     QueuedText,
     Store,
     StoreConflict,
+    Telling,
     Verdict,
     WriteSet,
 )
@@ -199,24 +202,43 @@ class Proactive:
                 proposal.verdict = verdict
             else:
                 _take(proposal, verdict)
+        kept: list[ObserverRow] = []
+        proposal.keep = partial(self._keep_after, request.channel_id, kept)
         admission = await self._.pipeline.enter(actor, proposal)
-        if admission.event is not None and self._.hooks.wants(
-            actor.org, pb.HOOK_TRIGGER_AFTER_DELIVER, actor.room_id
-        ):
-            task = asyncio.ensure_future(
-                self._tell_after(actor, admission.event, request.channel_id, cascade)
-            )
+        wanted = self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_AFTER_DELIVER, actor.room_id)
+        if admission.event is not None and (wanted or kept):
+            call = _call(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, admission.event, request.channel_id)
+            task = asyncio.ensure_future(self._tell_after(actor, call, kept, cascade))
             self._observers.add(task)
             task.add_done_callback(self._observers.discard)
         return admission
 
+    def _keep_after(
+        self,
+        channel_id: str,
+        kept: list[ObserverRow],
+        actor: RoomActor,
+        writes: WriteSet,
+        event: pb.RoomEvent,
+    ) -> None:
+        """Let durable observers see AFTER_DELIVER, also when the server ends before: then after
+        the time that it would have waited.
+        """
+        trigger, patience = pb.HOOK_TRIGGER_AFTER_DELIVER, self._.options.delivered_wait_seconds
+        if self._.hooks.keeps(actor.org, trigger, actor.room_id):
+            call = _call(actor, trigger, event, channel_id)
+            telling = Telling(trigger, call.payload, is_stored=True, delay_seconds=patience)
+            rows = self._.hooks.rows(actor.org, call.subject, call.labels, telling)
+            writes.observer_rows = (*writes.observer_rows, *rows)
+            kept += rows
+
     async def _tell_after(
-        self, actor: RoomActor, event: pb.RoomEvent, channel_id: str, cascade: Cascade
+        self, actor: RoomActor, call: HookCall, kept: Sequence[ObserverRow], cascade: Cascade
     ) -> None:
         await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
-        event = await self._as_now(actor, event)
-        call = _call(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, event, channel_id)
-        self._.pipeline.tell(actor, call, Cascade())
+        self._.hooks.release(actor.org, kept)
+        event = await self._as_now(actor, call.payload.event)
+        self._.pipeline.tell(actor, replace(call, payload=pb.HookPayload(event=event)), Cascade())
 
     # -------------------------------------------------------------- queue
 

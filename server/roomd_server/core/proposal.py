@@ -11,7 +11,7 @@ from roomd import v1 as pb
 from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.cascade import Cascade
 from roomd_server.core.keys import fingerprint
-from roomd_server.core.ports import HookCall, Subject, Verdict
+from roomd_server.core.ports import HookCall, Subject, Verdict, WriteSet
 from roomd_server.core.room import RoomActor
 from roomd_server.core.times import timestamp
 
@@ -44,6 +44,8 @@ class Proposal:
     deadline: float | None = None
     """Monotonic time until which it must be decided; None: routing took next to nothing, so
     that it has the whole timeout."""
+    keep: Callable[[RoomActor, WriteSet, pb.RoomEvent], None] | None = None
+    """Puts what else durable observers are to see into the event's own commit."""
     releases: Sequence[str] = ()
     """Ids of queued texts that this event says; they leave the queue with its commit."""
 

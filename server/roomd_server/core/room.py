@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from roomd_server.core.ports import (
     Change,
     Clock,
     EventQuery,
+    ObserverRow,
     QueuedText,
     RoomSnapshot,
     Settled,
@@ -36,6 +37,9 @@ from roomd_server.core.waiting import FifoLock, conclude, outlast
 
 CapabilitiesOf = Callable[[str, pb.Binding], pb.Capabilities]
 """``(org, binding)`` → what the bound channel can show."""
+
+OnRows = Callable[[str, Sequence[ObserverRow]], None]
+"""``(org, rows)``: rows of durable observers were committed."""
 
 HISTORY_PAGE = 200
 HISTORY_PAGES = 5
@@ -59,6 +63,7 @@ class RoomActor:
     __slots__ = (
         "_capabilities_of",
         "_handed_in",
+        "_on_rows",
         "_settled",
         "_submitted",
         "_waiters",
@@ -92,6 +97,7 @@ class RoomActor:
         keys: KeyMemory,
         epoch: str,
         capabilities_of: CapabilitiesOf = of_type,
+        on_rows: OnRows | None = None,
     ) -> None:
         room = snapshot.room
         head = room.latest_index + 1 if room.HasField("latest_index") else 0
@@ -99,6 +105,7 @@ class RoomActor:
         self.room_id = room.room_id
         self.store = store
         self._capabilities_of = capabilities_of
+        self._on_rows = on_rows
         self.room = room
         self.bindings = {binding.channel_id: binding for binding in snapshot.bindings}
         """In the order they were attached."""
@@ -173,6 +180,8 @@ class RoomActor:
                 self.log.revise(event)
             for change in writes.changes:
                 self.log.append_change(change.item)
+            if writes.observer_rows and self._on_rows is not None:
+                self._on_rows(self.org, writes.observer_rows)
         elif _touches_state(writes):
             # The memory is ahead of the store now. The store refuses whatever was handed in
             # behind it, and the directory loads the room anew.

@@ -199,6 +199,7 @@ class Roster:
         body = f"{name} {code.removeprefix('participant_')}"
         event = system_event(EVENT_TYPES[code], code, body, data, event_id=self._ids.new())
         draft.add_event(event, activity=False)
+        self._notifier.keep.event(draft.actor, draft.writes, TRIGGERS[code], event)
         await draft.commit()
         return event
 

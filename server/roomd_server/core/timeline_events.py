@@ -38,6 +38,16 @@ def system_event(
     return event
 
 
+def details_of(binding: pb.Binding) -> dict[str, object]:
+    """What the timeline says of a binding; nothing personal."""
+    kind = pb.ChannelType.Name(binding.channel_type).removeprefix("CHANNEL_TYPE_")
+    category = pb.ChannelCategory.Name(binding.category).removeprefix("CHANNEL_CATEGORY_")
+    details: dict[str, object] = {"channel_type": kind.lower(), "category": category.lower()}
+    if binding.participant_id:
+        details["participant_id"] = binding.participant_id
+    return details
+
+
 EVENT_TYPES: Mapping[str, pb.EventType] = {
     "participant_joined": pb.EVENT_TYPE_PARTICIPANT_JOINED,
     "participant_left": pb.EVENT_TYPE_PARTICIPANT_LEFT,

@@ -164,12 +164,16 @@ class TimerService:
             return None
         self._move_activity(draft, self._forward(actor.room))
         move = apply_timers(actor, draft)
+        if move is not None:
+            self._notifier.keep.lifecycle(
+                actor, draft.writes, move.trigger, move.code, data=_BY_TIMER
+            )
         await draft.commit()
         return move
 
     def _fire(self, actor: RoomActor, move: Move | None) -> None:
         if move is not None:
-            self._notifier.lifecycle(actor, move.trigger, move.code, data={"reason": "timer"})
+            self._notifier.lifecycle(actor, move.trigger, move.code, data=_BY_TIMER)
 
     # -------------------------------------------------------------- clock jumps
 
@@ -237,3 +241,6 @@ async def _all(works: list[Coroutine[None, None, T]]) -> list[T]:
         if isinstance(result, BaseException):
             raise result
     return [result for result in results if not isinstance(result, BaseException)]
+
+
+_BY_TIMER = {"reason": "timer"}

@@ -29,6 +29,8 @@ class Dispatcher:
         self._live: dict[str, Invocation] = {}
         self._starved: dict[Group, None] = {}
         """Groups with waiting invocations; nearly always empty."""
+        self._hungry: dict[Callable[[], None], None] = {}
+        """What offers backlogs that found no room; bounded: by the durable hooks."""
         self._lease = 0
         self.offered = 0
         """Invocations offered so far, for gauges and for seeing that it is quiet."""
@@ -70,6 +72,8 @@ class Dispatcher:
             group.members.append(attachment)
         if group.waiting:
             self._pump(group)
+        if group.feed is not None:
+            group.feed()
         if group.untold:
             self._tell_drops(group)
 
@@ -137,14 +141,34 @@ class Dispatcher:
         It ends at once when nobody serves the handler, when too much waits, or when it does
         not wait and no window has room.
         """
-        now = self._clock.monotonic()
-        invocation.began = now
-        invocation.deadline = now + invocation.timeout_seconds
-        self.offered += 1
+        self._begin(invocation)
         fate = self._place(invocation)
         if fate is not None:
             invocation.resolve(Outcome(fate, detail=fate.value))
             return
+        self._watch(invocation)
+
+    def place(self, invocation: Invocation) -> bool:
+        """Give it to a worker with room for it; False: there is none, and nothing happened."""
+        attachment = invocation.group.pick(invocation)
+        if attachment is None:
+            return False
+        self._begin(invocation)
+        self._assign(invocation, attachment)
+        self._watch(invocation)
+        return True
+
+    def when_room(self, feed: Callable[[], None]) -> None:
+        """Call back once when a window may have room again."""
+        self._hungry[feed] = None
+
+    def _begin(self, invocation: Invocation) -> None:
+        now = self._clock.monotonic()
+        invocation.began = now
+        invocation.deadline = now + invocation.timeout_seconds
+        self.offered += 1
+
+    def _watch(self, invocation: Invocation) -> None:
         self._live[invocation.invocation_id] = invocation
         invocation.timer = self._clock.call_later(
             invocation.timeout_seconds, partial(self._expire, invocation)
@@ -200,6 +224,16 @@ class Dispatcher:
         """A window may have room again."""
         for group in list(self._starved):
             self._pump(group)
+        if not self._hungry:
+            return
+        hungry, self._hungry = self._hungry, {}
+        for feed in hungry:
+            feed()
+        first = next(iter(hungry))
+        if first in self._hungry:
+            # Who was served first is served last the next time.
+            del self._hungry[first]
+            self._hungry[first] = None
 
     # -------------------------------------------------------------- answers
 
@@ -356,7 +390,7 @@ class Dispatcher:
             invocation.future.cancel()
         else:
             invocation.resolve(outcome)
-        if self._starved:
+        if self._starved or self._hungry:
             self.pump()
 
     def _release(self, invocation: Invocation) -> None:

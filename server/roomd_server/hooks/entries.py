@@ -23,18 +23,23 @@ class HookEntry:
 
     __slots__ = (
         "_matches",
+        "backlog",
         "becomes_persistent",
         "blocks_on_failure",
         "circuit",
         "context",
         "context_key",
         "dropped",
+        "durable",
         "group",
         "hook",
         "longest_seconds",
+        "max_attempts",
+        "max_backlog",
         "mode",
         "name",
         "order",
+        "parked",
         "priority",
         "removed",
         "shadow",
@@ -49,6 +54,10 @@ class HookEntry:
         self.circuit = circuit
         self.dropped = hook.dropped
         """Observations that nobody got."""
+        self.backlog = 0
+        """Rows that wait, when it is durable."""
+        self.parked = 0
+        """Rows that were given up."""
         self.removed = False
         self.becomes_persistent = False
         """The store is writing it for the first time."""
@@ -67,6 +76,9 @@ class HookEntry:
         self.longest_seconds = self.timeout_seconds * 10 if observes else TIMEOUTS[spec.mode][1]
         self.blocks_on_failure = spec.failure_policy == pb.FAILURE_POLICY_BLOCK
         self.shadow = spec.shadow and not observes
+        self.durable = spec.delivery == pb.HOOK_DELIVERY_DURABLE
+        self.max_attempts = spec.max_attempts
+        self.max_backlog = spec.max_backlog
         self.context_key = spec.context.SerializeToString(deterministic=True)
         self.context = spec.context if self.context_key else None
         """None: it asked for nothing."""
@@ -166,14 +178,27 @@ class HookIndex:
         count = max(pb.HookTrigger.values()) + 1
         self._deciding: list[dict[str, TriggerIndex]] = [{} for _ in range(count)]
         self._observing: list[dict[str, TriggerIndex]] = [{} for _ in range(count)]
+        self._keeping: list[dict[str, TriggerIndex]] = [{} for _ in range(count)]
 
     def wants(self, org: str, trigger: int, room_id: str) -> bool:
-        """Whether any active hook may match; two look-ups, nothing is built."""
+        """Whether any active hook may match, durable ones apart; two look-ups, nothing is
+        built.
+        """
         found = self._deciding[trigger].get(org)
         if found is not None and found.wants(room_id):
             return True
         found = self._observing[trigger].get(org)
         return found is not None and found.wants(room_id)
+
+    def keeps(self, org: str, trigger: int, room_id: str) -> bool:
+        """Whether any active durable hook may match: as cheap as ``wants``."""
+        found = self._keeping[trigger].get(org)
+        return found is not None and found.wants(room_id)
+
+    def keeping(self, org: str, trigger: int, room_id: str) -> Chain:
+        """Durable OBSERVE hooks that may match."""
+        found = self._keeping[trigger].get(org)
+        return found.chain(room_id) if found is not None else _NOBODY
 
     def deciding(self, org: str, trigger: int, room_id: str) -> Chain:
         """DECIDE and VALIDATE hooks that may match, in the order of the chain."""
@@ -181,7 +206,7 @@ class HookIndex:
         return found.chain(room_id) if found is not None else _NOBODY
 
     def observing(self, org: str, trigger: int, room_id: str) -> Chain:
-        """OBSERVE hooks that may match."""
+        """OBSERVE hooks that may match and are told at once."""
         found = self._observing[trigger].get(org)
         return found.chain(room_id) if found is not None else _NOBODY
 
@@ -205,6 +230,7 @@ class HookIndex:
                     del table[entry.org]
 
     def _tables(self, entry: HookEntry) -> list[dict[str, TriggerIndex]]:
-        observes = entry.mode == pb.HOOK_MODE_OBSERVE
-        tables = self._observing if observes else self._deciding
+        tables = self._deciding
+        if entry.mode == pb.HOOK_MODE_OBSERVE:
+            tables = self._keeping if entry.durable else self._observing
         return [tables[trigger] for trigger in set(entry.hook.spec.triggers)]

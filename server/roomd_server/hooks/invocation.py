@@ -59,6 +59,8 @@ class Invocation:
     """A room's lock is held until it is answered."""
     waits: bool = True
     """Waits for room in a window; otherwise it is dropped."""
+    backlogged: bool = False
+    """One of a backlog: together they take at most half of the observers' window."""
     chunks: ChunkBuffer | None = None
     max_attempts: int = 3
 

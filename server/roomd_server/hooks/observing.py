@@ -7,14 +7,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from typing import NamedTuple
 
 from roomd import v1 as pb
 from roomd_server.core.errors import InvalidArgument, RoomdError, invalid
 from roomd_server.core.ports import HookCall, ObserverResult
+from roomd_server.core.times import seconds_of
 from roomd_server.hooks.chain import ChainParts, ContextShare
 from roomd_server.hooks.entries import HookEntry
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
-from roomd_server.hooks.rulings import ERROR, TIMEOUT, check_titles, failure_message
+from roomd_server.hooks.rulings import ERROR, TIMEOUT, Check, check_titles, failure_message
 from roomd_server.hooks.tallies import DONE, DROPPED
 
 log = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ class Observation:
                 tally.count(TIMEOUT, took)
                 self._fault("hook_timeout", entry, f"no answer within {entry.timeout_seconds:g} s")
             return
-        wrong = self._problem(result)
+        wrong = problem_of(result, self._parts.check)
         if wrong is not None:
             tally.count(ERROR, took)
             self._parts.dispatcher.refuse(invocation, wrong.to_status())
@@ -106,19 +108,6 @@ class Observation:
         tally.count(DONE, took)
         self._found.tasks.extend(result.done.tasks)
         self._found.observations.extend(result.done.observations)
-
-    def _problem(self, result: pb.Result) -> InvalidArgument | None:
-        kind = result.WhichOneof("outcome")
-        if kind not in ("done", "failure"):
-            return invalid("outcome", "must be done or a failure")
-        violations = self._parts.check(result.done if kind == "done" else result.failure)
-        if violations:
-            return invalid(*violations[0])
-        try:
-            check_titles(result.done.tasks)
-        except InvalidArgument as error:
-            return error
-        return None
 
     def _drop(self, entry: HookEntry, detail: str) -> None:
         entry.dropped += 1
@@ -134,3 +123,69 @@ class Observation:
         self._left -= 1
         if not self._left and not self.done.done():
             self.done.set_result(self._found)
+
+
+def problem_of(result: pb.Result, check: Check) -> InvalidArgument | None:
+    """Why an observer's answer cannot be taken; None: it can."""
+    kind = result.WhichOneof("outcome")
+    if kind not in ("done", "failure"):
+        return invalid("outcome", "must be done or a failure")
+    violations = check(result.done if kind == "done" else result.failure)
+    if violations:
+        return invalid(*violations[0])
+    try:
+        check_titles(result.done.tasks)
+    except InvalidArgument as error:
+        return error
+    return None
+
+
+class Fault(NamedTuple):
+    """Why an attempt to tell a durable observer failed."""
+
+    kind: str
+    """Of the framework event."""
+    status: pb.Status
+    retryable: bool = True
+    retry_after_seconds: float = 0.0
+    """0: as the server thinks best."""
+    refused: pb.Status | None = None
+    """What the worker is told of its answer."""
+    lost: bool = False
+    """Its worker went away."""
+
+    @property
+    def verdict(self) -> str:
+        """As it is counted."""
+        return TIMEOUT if self.kind == "hook_timeout" else ERROR
+
+
+def fault_of(entry: HookEntry, outcome: Outcome, check: Check) -> Fault | None:
+    """Judge an attempt; None: it is acknowledged."""
+    result = outcome.result
+    if result is None:
+        if outcome.fate is Fate.TIMEOUT:
+            message = f"no answer within {entry.timeout_seconds:g} s"
+            status = pb.Status(code=_DEADLINE, message=message, reason=pb.ERROR_REASON_DEADLINE)
+            return Fault("hook_timeout", status)
+        status = pb.Status(
+            code=_UNAVAILABLE, message=outcome.detail, reason=pb.ERROR_REASON_NO_WORKER
+        )
+        return Fault("hook_error", status, lost=True)
+    wrong = problem_of(result, check)
+    if wrong is not None:
+        refused = wrong.to_status()
+        status = pb.Status(
+            code=refused.code, message=f"invalid answer: {wrong.message}", reason=refused.reason
+        )
+        return Fault("hook_error", status, refused=refused)
+    if result.WhichOneof("outcome") == "done":
+        return None
+    failure = result.failure
+    status = pb.Status(code=failure.status.code, reason=failure.status.reason)
+    status.message = failure_message(failure)
+    return Fault("hook_error", status, failure.retryable, seconds_of(failure.retry_after))
+
+
+_DEADLINE, _UNAVAILABLE = 4, 14
+"""google.rpc.Code."""

@@ -65,6 +65,8 @@ class HookOptions:
     """Worker sessions of one organization."""
     outbox_frames: int = 8192
     """Frames that a worker has not read; beyond it the session is closed."""
+    parked_retention_seconds: float = 30 * 86_400.0
+    """How long what durable observers gave up is kept."""
     notice_seconds: float = 1.0
     """Drops are told together, at most once in this time."""
     request_id_retention_seconds: float = 24 * 3600.0

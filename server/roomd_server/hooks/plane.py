@@ -12,14 +12,16 @@ from roomd_server.core.ports import Caller, Clock, Ids, Store
 from roomd_server.hooks.attaching import Attaching, OnProvider
 from roomd_server.hooks.chain import ChainParts, OnFault
 from roomd_server.hooks.dispatch import Dispatcher
+from roomd_server.hooks.durable import DurableObservers, OnFound
 from roomd_server.hooks.handlers import Handlers
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.registry import HookRegistry
 from roomd_server.hooks.remote import RemoteDriver
 from roomd_server.hooks.rulings import Check
-from roomd_server.hooks.runner import HookRunner, RoomView
+from roomd_server.hooks.runner import HookRunner
 from roomd_server.hooks.session import SessionParts
 from roomd_server.hooks.stream import HookStreams
+from roomd_server.hooks.telling import RoomView
 from roomd_server.hooks.watching import HookWatch
 
 QUIET_SECONDS = 0.1
@@ -54,7 +56,8 @@ class HookPlane:
         self.extensions = Handlers(store, self.dispatcher, ids, options, check)
         self.remote = RemoteDriver(self.extensions, self.dispatcher, options)
         self._chain = ChainParts(self.dispatcher, clock, options, check)
-        self.runner = HookRunner(self.registry, self._chain)
+        self.observers = DurableObservers(store, self.registry, self._chain)
+        self.runner = HookRunner(self.registry, self._chain, self.observers)
         self._attaching = Attaching(self.dispatcher, self.registry, self.extensions, options, check)
         self.streams = HookStreams(
             SessionParts(self.dispatcher, self._attaching, clock, options, check), ids
@@ -74,6 +77,9 @@ class HookPlane:
             "ResumeHook": self.registry.resume_hook,
             "TestHooks": self.runner.test_hooks,
             "ListWorkers": self.streams.list_workers,
+            "ListParkedInvocations": self.observers.parking.list_parked_invocations,
+            "ReplayParkedInvocations": self.observers.parking.replay_parked_invocations,
+            "PurgeParkedInvocations": self.observers.parking.purge_parked_invocations,
             "GetInvocationPayload": self.get_invocation_payload,
         }
         """A handler for every unary RPC of ``HookService``."""
@@ -84,6 +90,7 @@ class HookPlane:
         room_view: RoomView,
         on_fault: OnFault | None = None,
         on_provider: OnProvider | None = None,
+        on_found: OnFound | None = None,
     ) -> None:
         """Connect what only the engine can give; once, at start.
 
@@ -92,7 +99,10 @@ class HookPlane:
             on_fault: Told about hooks that fail.
             on_provider: Told when a worker serves a channel provider: deliveries that wait
                 for it may go.
+            on_found: Stores what durable observers find.
         """
+        self.observers.tellings.room_view = room_view
+        self.observers.on_found = on_found
         self.runner.room_view = room_view
         self._chain.on_fault = on_fault
         self._attaching.on_provider = on_provider
@@ -101,6 +111,7 @@ class HookPlane:
         """Read the stored hooks and handlers; once, before anything is served."""
         await self.registry.load()
         await self.extensions.load()
+        await self.observers.load()
 
     async def get_invocation_payload(
         self, caller: Caller, request: pb.GetInvocationPayloadRequest
@@ -117,6 +128,7 @@ class HookPlane:
         From the moment the workers are told to leave, a chain whose hook nobody serves is
         not decided by its policy but refused with NODE_DRAINING: the caller tries elsewhere.
         """
+        self.observers.stop()
         end = self._clock.monotonic() + grace_seconds
         self._watch.close()
         await self._wait_until_quiet(end - grace_seconds / 2)
@@ -132,8 +144,10 @@ class HookPlane:
         """End everything now."""
         self._chain.draining = True
         self._watch.close()
+        self.observers.stop()
         self.streams.close()
         await self.runner.close()
+        await self.observers.close()
 
     def gauges(self) -> dict[str, float]:
         """What is in memory now."""

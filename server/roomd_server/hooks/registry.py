@@ -7,7 +7,7 @@ Calling them is not done here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from roomd import v1 as pb
 from roomd_server.core import errors, paging
@@ -22,6 +22,9 @@ from roomd_server.hooks.entries import Chain, HookEntry, HookIndex
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.seats import ANY_ETAG, Group, check_rivals
 from roomd_server.hooks.tallies import HookTallies
+
+OnHook = Callable[[str, str], None]
+"""``(org, name)``."""
 
 
 class HookRegistry:
@@ -57,8 +60,14 @@ class HookRegistry:
         """Writes are rare: one at a time, so that a check still holds when it is committed."""
         self.wants = self._index.wants
         """``wants(org, trigger, room_id)``: see ``ports.Hooks.wants``."""
+        self.keeps = self._index.keeps
+        self.keeping = self._index.keeping
         self.deciding = self._index.deciding
         self.observing = self._index.observing
+
+        self.on_removed: OnHook | None = None
+        self.on_described: OnHook | None = None
+        """Set once at start: told of hooks that are gone, and of changed ones."""
 
     async def load(self) -> None:
         """Read the stored hooks; once, before anything is served."""
@@ -220,9 +229,13 @@ class HookRegistry:
         async with self._writing:
             entry = self._granted(caller, request.name)
             _check_etag(entry, request.etag)
+            gone = WriteSet(caller.org, removed_hooks=[entry.name])
             if entry.persistent:
-                await self._store.commit(WriteSet(caller.org, removed_hooks=[entry.name]))
+                await self._store.commit(gone)
             self._delete(entry, "was deleted")
+            if entry.durable:
+                # Until now messages were committed with rows for it.
+                await self._store.commit(gone)
         return pb.DeleteHookResponse()
 
     async def pause_hook(
@@ -267,6 +280,8 @@ class HookRegistry:
         _check_etag(entry, etag)
         if entry.persistent and spec.lifetime != pb.LIFETIME_PERSISTENT:
             raise invalid("spec.lifetime", "a stored hook stays PERSISTENT; delete it instead")
+        if entry.durable and spec.delivery != pb.HOOK_DELIVERY_DURABLE:
+            raise invalid("spec.delivery", "a durable hook stays DURABLE; delete it instead")
         if spec == entry.hook.spec:
             return
         if worker_id is not None and not etag:
@@ -293,6 +308,8 @@ class HookRegistry:
         self._index.remove(entry)
         entry.describe(hook)
         self._index.add(entry)
+        if self.on_described is not None:
+            self.on_described(entry.org, entry.name)
 
     def _without_room(self, entry: HookEntry, room_id: str) -> pb.Hook:
         hook = self._changed(entry.hook)
@@ -347,6 +364,8 @@ class HookRegistry:
         if not mine:
             del self._hooks[entry.org]
         self._dispatcher.forget(entry.group)
+        if self.on_removed is not None:
+            self.on_removed(entry.org, entry.name)
 
     def _known(self, org: str, name: str) -> HookEntry:
         entry = self.find(org, name)
@@ -374,6 +393,7 @@ def view(entry: HookEntry) -> pb.Hook:
     hook.CopyFrom(entry.hook)
     hook.attached_workers = entry.group.serving
     hook.dropped = entry.dropped
+    hook.backlog, hook.parked = entry.backlog, entry.parked
     if entry.circuit.is_open and not entry.paused:
         hook.state = pb.Hook.STATE_CIRCUIT_OPEN
     return hook

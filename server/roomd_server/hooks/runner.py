@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 from roomd import v1 as pb
 from roomd_server.core.errors import FailedPrecondition
 from roomd_server.core.ports import (
     Caller,
-    ContextBuilder,
     HookCall,
     ObserverResult,
+    ObserverRow,
+    Subject,
+    Telling,
     Verdict,
+    WriteSet,
 )
 from roomd_server.hooks.chain import ChainParts, ChainWalk
+from roomd_server.hooks.durable import DurableObservers
 from roomd_server.hooks.observing import Observation
 from roomd_server.hooks.registry import HookRegistry
+from roomd_server.hooks.telling import RoomView
 from roomd_server.hooks.trial import run_trial
-
-RoomView = Callable[[str, str], Awaitable[tuple[Mapping[str, str], ContextBuilder]]]
-"""``(org, room_id)`` → the room's labels and its context; raises ROOM_NOT_FOUND."""
 
 
 class HookRunner:
     """Runs the hooks of this node."""
 
-    def __init__(self, registry: HookRegistry, parts: ChainParts) -> None:
+    def __init__(
+        self, registry: HookRegistry, parts: ChainParts, observers: DurableObservers
+    ) -> None:
         self._registry = registry
+        self._observers = observers
         self._parts = parts
         self._tasks: set[asyncio.Task[None]] = set()
         self.room_view: RoomView | None = None
         """Set once at start; for TestHooks."""
         self.wants = registry.wants
-        self.erase_room = registry.erase_room
+        self.keeps = registry.keeps
 
     async def decide(self, call: HookCall) -> Verdict:
         """See ``ports.Hooks.decide``."""
@@ -66,9 +71,48 @@ class HookRunner:
             task.add_done_callback(self._tasks.discard)
         return observation.done
 
+    def rows(
+        self,
+        org: str,
+        subject: Subject,
+        labels: Mapping[str, str],
+        telling: Telling,
+    ) -> list[ObserverRow]:
+        """See ``ports.Hooks.rows``."""
+        payload, now = telling.payload, self._parts.clock.now()
+        stored = telling.is_stored
+        return [
+            ObserverRow(
+                self._parts.dispatcher.new_id(),
+                entry.name,
+                subject.room_id,
+                telling.trigger,
+                payload.event.event_id if stored else "",
+                b"" if stored else payload.SerializeToString(),
+                now,
+                due=now + telling.delay_seconds if telling.delay_seconds else 0.0,
+                told=payload,
+            )
+            for entry in self._registry.keeping(org, telling.trigger, subject.room_id)
+            if entry.matches(subject, labels)
+        ]
+
+    def kept(self, org: str, rows: Sequence[ObserverRow]) -> None:
+        """See ``ports.Hooks.kept``."""
+        self._observers.kept(org, rows)
+
+    def release(self, org: str, rows: Sequence[ObserverRow]) -> None:
+        """See ``ports.Hooks.release``."""
+        self._observers.release(org, rows)
+
+    async def erase_room(self, writes: WriteSet) -> None:
+        """See ``ports.Hooks.erase_room``."""
+        await self._observers.erase_room(writes)
+
     def revise(self, org: str, event: pb.RoomEvent) -> None:
         """See ``ports.Hooks.revise``."""
         self._parts.dispatcher.revise(org, event)
+        self._observers.revise(org, event)
 
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         """See ``ports.Hooks.active_invocation_room``."""

@@ -29,7 +29,7 @@ class SeatState(Enum):
 class Group:
     """The consumer group of one handler: who serves it, and what waits for them."""
 
-    __slots__ = ("members", "name", "org", "told", "untold", "waiting")
+    __slots__ = ("feed", "members", "name", "org", "told", "untold", "waiting")
 
     def __init__(self, org: str, name: str) -> None:
         self.org = org
@@ -40,6 +40,8 @@ class Group:
         """Observations dropped since the workers were told."""
         self.told = False
         """A notice about drops is on its way."""
+        self.feed: Callable[[], None] | None = None
+        """Offers what waits for a durable observer; called when somebody serves it."""
 
     @property
     def serving(self) -> int:
@@ -50,6 +52,13 @@ class Group:
     def expects_somebody(self) -> bool:
         """Whether waiting makes sense: somebody serves, or is expected back."""
         return any(one.seat.state is not SeatState.LEAVING for one in self.members)
+
+    @property
+    def takes_backlog(self) -> bool:
+        """Whether some member may have room for one of a backlog."""
+        return any(
+            one.seat.state is SeatState.SERVING and one.seat.takes_backlog for one in self.members
+        )
 
     def pick(self, invocation: Invocation) -> Attachment | None:
         """The least loaded member with room; among equals the one that worked last longest
@@ -75,6 +84,7 @@ class Seat:
 
     __slots__ = (
         "attachments",
+        "backlogged",
         "connect_time",
         "grant",
         "held",
@@ -120,6 +130,8 @@ class Seat:
         self.max_bytes = options.window_bytes
         self.replying = 0
         self.observing = 0
+        self.backlogged = 0
+        """Those of ``observing`` that come from a backlog."""
         self.reply_bytes = 0
         self.observe_bytes = 0
         self.outbox = Outbox(clock, options, self.held, overflow)
@@ -145,9 +157,18 @@ class Seat:
             return not self.replying or used + size <= self.max_bytes
         if self.observing >= self.observe_window:
             return False
+        if invocation.backlogged and not self.takes_backlog:
+            return False
         if not self.observing:
             return True
         return self.observe_bytes + size <= self.max_bytes // 2 and used + size <= self.max_bytes
+
+    @property
+    def takes_backlog(self) -> bool:
+        """Whether what comes from backlogs has left its half of the window free: what is told
+        once must find a place even while thousands wait.
+        """
+        return self.backlogged < max(1, self.observe_window // 2)
 
     def take(self, invocation: Invocation) -> None:
         """Hold an invocation and send it."""
@@ -157,6 +178,7 @@ class Seat:
             self.reply_bytes += invocation.size
         else:
             self.observing += 1
+            self.backlogged += invocation.backlogged
             self.observe_bytes += invocation.size
         self.outbox.offer(invocation)
 
@@ -168,6 +190,7 @@ class Seat:
             self.reply_bytes -= invocation.size
         else:
             self.observing -= 1
+            self.backlogged -= invocation.backlogged
             self.observe_bytes -= invocation.size
         past = self.past
         past[invocation.invocation_id] = invocation.lease

@@ -22,6 +22,8 @@ TIMEOUTS = {
     pb.HOOK_MODE_VALIDATE: (2.0, 10.0),
     pb.HOOK_MODE_OBSERVE: (30.0, 300.0),
 }
+DEFAULT_MAX_ATTEMPTS = 10
+DEFAULT_MAX_BACKLOG = 100_000
 MAX_RECENT_EVENTS = 200
 
 
@@ -39,7 +41,8 @@ def complete(spec: pb.HookSpec, default_lifetime: pb.Lifetime) -> pb.HookSpec:
     """A copy with every default filled in, checked.
 
     Raises:
-        InvalidArgument: VALIDATION, TRIGGER_MODE_MISMATCH, POLICY_NEEDS_PERSISTENT.
+        InvalidArgument: VALIDATION, TRIGGER_MODE_MISMATCH, POLICY_NEEDS_PERSISTENT,
+            DURABLE_NEEDS_PERSISTENT.
     """
     _check_triggers(spec)
     full = pb.HookSpec()
@@ -60,7 +63,28 @@ def complete(spec: pb.HookSpec, default_lifetime: pb.Lifetime) -> pb.HookSpec:
             "policy BLOCK needs lifetime PERSISTENT: a session hook is gone with its worker",
             violations=[Violation("spec.failure_policy", "BLOCK needs lifetime PERSISTENT")],
         )
+    _complete_delivery(full)
     return full
+
+
+def _complete_delivery(full: pb.HookSpec) -> None:
+    """Fill in how an observer is told, and refuse what cannot be kept."""
+    if full.delivery != pb.HOOK_DELIVERY_DURABLE:
+        if full.mode == pb.HOOK_MODE_OBSERVE:
+            full.delivery = pb.HOOK_DELIVERY_EPHEMERAL
+        for name in ("max_attempts", "max_backlog"):
+            if getattr(full, name):
+                raise invalid(f"spec.{name}", "is for delivery DURABLE only")
+        return
+    if full.mode != pb.HOOK_MODE_OBSERVE or full.lifetime != pb.LIFETIME_PERSISTENT:
+        needs = "DURABLE needs mode OBSERVE and lifetime PERSISTENT"
+        raise InvalidArgument(
+            pb.ERROR_REASON_DURABLE_NEEDS_PERSISTENT,
+            f"{needs}: a session hook is gone with its worker, and nothing can wait for it",
+            violations=[Violation("spec.delivery", needs)],
+        )
+    full.max_attempts = full.max_attempts or DEFAULT_MAX_ATTEMPTS
+    full.max_backlog = full.max_backlog or DEFAULT_MAX_BACKLOG
 
 
 def default_policy(spec: pb.HookSpec) -> pb.FailurePolicy:

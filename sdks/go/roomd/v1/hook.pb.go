@@ -279,6 +279,83 @@ func (FailurePolicy) EnumDescriptor() ([]byte, []int) {
 	return file_roomd_v1_hook_proto_rawDescGZIP(), []int{2}
 }
 
+// What becomes of what an OBSERVE hook cannot be told now.
+type HookDelivery int32
+
+const (
+	// EPHEMERAL.
+	HookDelivery_HOOK_DELIVERY_UNSPECIFIED HookDelivery = 0
+	// Told at most once, as it happens. With nobody attached, or with the windows full, it is
+	// dropped; drops are counted in `Hook.dropped` and told to the workers in a Notice.
+	HookDelivery_HOOK_DELIVERY_EPHEMERAL HookDelivery = 1
+	// Told at least once. What a hook is to see is stored in the transaction that makes it true,
+	// so that no crash loses it, and kept until a worker answers Done. Only for OBSERVE and
+	// PERSISTENT (INVALID_ARGUMENT/DURABLE_NEEDS_PERSISTENT).
+	//
+	// Order: of one room one invocation after another, in the order of the commits; rooms side
+	// by side. Nothing is told before its predecessor was answered or given up.
+	//
+	// Repetition: the same `invocation_id` over all attempts and restarts. A worker that keeps
+	// the last id of each room recognises every repetition that follows a crash.
+	//
+	// Failure: a Failure, no answer in time, an answer against the rules, or a worker that is
+	// gone is an attempt. It is made again after 1 s, twice as long after each further one, at
+	// most 5 min, or after Failure.retry_after; at once when a worker was lost for the first
+	// time. After `max_attempts`, or a Failure that is not retryable, it is parked: it stays
+	// stored, the next one of its room is told, and the framework event hook_invocation_parked
+	// says so. See ListParkedInvocations. With nobody attached nothing is attempted: it waits.
+	//
+	// Privacy: an event is told as it may be read when it is told: one that was edited as it is
+	// now, one that was withdrawn without its content.
+	//
+	// Tasks and observations of Done are stored in one transaction with the acknowledgement: a
+	// repetition does not double them. wait=DELIVERED does not wait for durable observers. A
+	// backlog takes at most half of a worker's observers' window, so that what is ephemeral
+	// still passes.
+	HookDelivery_HOOK_DELIVERY_DURABLE HookDelivery = 2
+)
+
+// Enum value maps for HookDelivery.
+var (
+	HookDelivery_name = map[int32]string{
+		0: "HOOK_DELIVERY_UNSPECIFIED",
+		1: "HOOK_DELIVERY_EPHEMERAL",
+		2: "HOOK_DELIVERY_DURABLE",
+	}
+	HookDelivery_value = map[string]int32{
+		"HOOK_DELIVERY_UNSPECIFIED": 0,
+		"HOOK_DELIVERY_EPHEMERAL":   1,
+		"HOOK_DELIVERY_DURABLE":     2,
+	}
+)
+
+func (x HookDelivery) Enum() *HookDelivery {
+	p := new(HookDelivery)
+	*p = x
+	return p
+}
+
+func (x HookDelivery) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HookDelivery) Descriptor() protoreflect.EnumDescriptor {
+	return file_roomd_v1_hook_proto_enumTypes[3].Descriptor()
+}
+
+func (HookDelivery) Type() protoreflect.EnumType {
+	return &file_roomd_v1_hook_proto_enumTypes[3]
+}
+
+func (x HookDelivery) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HookDelivery.Descriptor instead.
+func (HookDelivery) EnumDescriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_proto_rawDescGZIP(), []int{3}
+}
+
 // How long a hook lives.
 type Lifetime int32
 
@@ -316,11 +393,11 @@ func (x Lifetime) String() string {
 }
 
 func (Lifetime) Descriptor() protoreflect.EnumDescriptor {
-	return file_roomd_v1_hook_proto_enumTypes[3].Descriptor()
+	return file_roomd_v1_hook_proto_enumTypes[4].Descriptor()
 }
 
 func (Lifetime) Type() protoreflect.EnumType {
-	return &file_roomd_v1_hook_proto_enumTypes[3]
+	return &file_roomd_v1_hook_proto_enumTypes[4]
 }
 
 func (x Lifetime) Number() protoreflect.EnumNumber {
@@ -329,7 +406,7 @@ func (x Lifetime) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Lifetime.Descriptor instead.
 func (Lifetime) EnumDescriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_proto_rawDescGZIP(), []int{3}
+	return file_roomd_v1_hook_proto_rawDescGZIP(), []int{4}
 }
 
 // Whether it is called.
@@ -373,11 +450,11 @@ func (x Hook_State) String() string {
 }
 
 func (Hook_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_roomd_v1_hook_proto_enumTypes[4].Descriptor()
+	return file_roomd_v1_hook_proto_enumTypes[5].Descriptor()
 }
 
 func (Hook_State) Type() protoreflect.EnumType {
-	return &file_roomd_v1_hook_proto_enumTypes[4]
+	return &file_roomd_v1_hook_proto_enumTypes[5]
 }
 
 func (x Hook_State) Number() protoreflect.EnumNumber {
@@ -576,7 +653,15 @@ type HookSpec struct {
 	// What it is told besides the payload.
 	Context *ContextSelection `protobuf:"bytes,8,opt,name=context,proto3" json:"context,omitempty"`
 	// DECIDE: its decision is recorded in the trace, not applied.
-	Shadow        bool `protobuf:"varint,9,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	Shadow bool `protobuf:"varint,9,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	// OBSERVE: what becomes of what it cannot be told now. DURABLE stays DURABLE: delete the hook
+	// and create another one.
+	Delivery HookDelivery `protobuf:"varint,10,opt,name=delivery,proto3,enum=roomd.v1.HookDelivery" json:"delivery,omitempty"`
+	// DURABLE: attempts before an invocation is parked. 0: 10.
+	MaxAttempts int32 `protobuf:"varint,11,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	// DURABLE: how many invocations may wait. Beyond it the oldest are parked without an attempt,
+	// counted, and told as the framework event hook_backlog_overflow. 0: 100,000.
+	MaxBacklog    int64 `protobuf:"varint,12,opt,name=max_backlog,json=maxBacklog,proto3" json:"max_backlog,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -674,6 +759,27 @@ func (x *HookSpec) GetShadow() bool {
 	return false
 }
 
+func (x *HookSpec) GetDelivery() HookDelivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return HookDelivery_HOOK_DELIVERY_UNSPECIFIED
+}
+
+func (x *HookSpec) GetMaxAttempts() int32 {
+	if x != nil {
+		return x.MaxAttempts
+	}
+	return 0
+}
+
+func (x *HookSpec) GetMaxBacklog() int64 {
+	if x != nil {
+		return x.MaxBacklog
+	}
+	return 0
+}
+
 // A stored hook.
 type Hook struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -694,7 +800,11 @@ type Hook struct {
 	// Set by the server.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Opaque; send it back on update to fail instead of overwriting.
-	Etag          string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	// DURABLE: invocations that wait, those that a worker has included.
+	Backlog int64 `protobuf:"varint,10,opt,name=backlog,proto3" json:"backlog,omitempty"`
+	// DURABLE: invocations that were given up and can be replayed or purged.
+	Parked        int64 `protobuf:"varint,11,opt,name=parked,proto3" json:"parked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -790,6 +900,20 @@ func (x *Hook) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Hook) GetBacklog() int64 {
+	if x != nil {
+		return x.Backlog
+	}
+	return 0
+}
+
+func (x *Hook) GetParked() int64 {
+	if x != nil {
+		return x.Parked
+	}
+	return 0
 }
 
 // What a trigger carries; a modify returns the same kind.
@@ -1262,7 +1386,7 @@ const file_roomd_v1_hook_proto_rawDesc = "" +
 	"\x04room\x18\x01 \x01(\bR\x04room\x12\x1a\n" +
 	"\bbindings\x18\x02 \x01(\bR\bbindings\x12\"\n" +
 	"\fparticipants\x18\x03 \x01(\bR\fparticipants\x12;\n" +
-	"\rrecent_events\x18\x04 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00i@R\frecentEvents\"\xc2\x03\n" +
+	"\rrecent_events\x18\x04 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00i@R\frecentEvents\"\xea\x04\n" +
 	"\bHookSpec\x129\n" +
 	"\btriggers\x18\x01 \x03(\x0e2\x15.roomd.v1.HookTriggerB\x06\u0087\x19\x02 @R\btriggers\x12&\n" +
 	"\x04mode\x18\x02 \x01(\x0e2\x12.roomd.v1.HookModeR\x04mode\x12,\n" +
@@ -1272,7 +1396,12 @@ const file_roomd_v1_hook_proto_rawDesc = "" +
 	"\x0efailure_policy\x18\x06 \x01(\x0e2\x17.roomd.v1.FailurePolicyR\rfailurePolicy\x12.\n" +
 	"\blifetime\x18\a \x01(\x0e2\x12.roomd.v1.LifetimeR\blifetime\x124\n" +
 	"\acontext\x18\b \x01(\v2\x1a.roomd.v1.ContextSelectionR\acontext\x12\x16\n" +
-	"\x06shadow\x18\t \x01(\bR\x06shadow\"\xc6\x03\n" +
+	"\x06shadow\x18\t \x01(\bR\x06shadow\x122\n" +
+	"\bdelivery\x18\n" +
+	" \x01(\x0e2\x16.roomd.v1.HookDeliveryR\bdelivery\x129\n" +
+	"\fmax_attempts\x18\v \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00@\x8f@R\vmaxAttempts\x127\n" +
+	"\vmax_backlog\x18\f \x01(\x03B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\xd0\x12cAR\n" +
+	"maxBacklog\"\xf8\x03\n" +
 	"\x04Hook\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
 	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12&\n" +
@@ -1284,7 +1413,10 @@ const file_roomd_v1_hook_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\"Z\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\x12\x18\n" +
+	"\abacklog\x18\n" +
+	" \x01(\x03R\abacklog\x12\x16\n" +
+	"\x06parked\x18\v \x01(\x03R\x06parked\"Z\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
@@ -1350,7 +1482,11 @@ const file_roomd_v1_hook_proto_rawDesc = "" +
 	"\rFailurePolicy\x12\x1e\n" +
 	"\x1aFAILURE_POLICY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14FAILURE_POLICY_ALLOW\x10\x01\x12\x18\n" +
-	"\x14FAILURE_POLICY_BLOCK\x10\x02*S\n" +
+	"\x14FAILURE_POLICY_BLOCK\x10\x02*e\n" +
+	"\fHookDelivery\x12\x1d\n" +
+	"\x19HOOK_DELIVERY_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17HOOK_DELIVERY_EPHEMERAL\x10\x01\x12\x19\n" +
+	"\x15HOOK_DELIVERY_DURABLE\x10\x02*S\n" +
 	"\bLifetime\x12\x18\n" +
 	"\x14LIFETIME_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10LIFETIME_SESSION\x10\x01\x12\x17\n" +
@@ -1368,71 +1504,73 @@ func file_roomd_v1_hook_proto_rawDescGZIP() []byte {
 	return file_roomd_v1_hook_proto_rawDescData
 }
 
-var file_roomd_v1_hook_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_roomd_v1_hook_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_roomd_v1_hook_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_roomd_v1_hook_proto_goTypes = []any{
 	(HookTrigger)(0),              // 0: roomd.v1.HookTrigger
 	(HookMode)(0),                 // 1: roomd.v1.HookMode
 	(FailurePolicy)(0),            // 2: roomd.v1.FailurePolicy
-	(Lifetime)(0),                 // 3: roomd.v1.Lifetime
-	(Hook_State)(0),               // 4: roomd.v1.Hook.State
-	(*HookFilter)(nil),            // 5: roomd.v1.HookFilter
-	(*ContextSelection)(nil),      // 6: roomd.v1.ContextSelection
-	(*HookSpec)(nil),              // 7: roomd.v1.HookSpec
-	(*Hook)(nil),                  // 8: roomd.v1.Hook
-	(*HookPayload)(nil),           // 9: roomd.v1.HookPayload
-	(*HookDecision)(nil),          // 10: roomd.v1.HookDecision
-	(*Allow)(nil),                 // 11: roomd.v1.Allow
-	(*Block)(nil),                 // 12: roomd.v1.Block
-	(*Modify)(nil),                // 13: roomd.v1.Modify
-	(*InjectedEvent)(nil),         // 14: roomd.v1.InjectedEvent
-	nil,                           // 15: roomd.v1.HookFilter.RoomLabelsEntry
-	(ChannelType)(0),              // 16: roomd.v1.ChannelType
-	(Direction)(0),                // 17: roomd.v1.Direction
-	(EventType)(0),                // 18: roomd.v1.EventType
-	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*RoomEvent)(nil),             // 21: roomd.v1.RoomEvent
-	(*Delivery)(nil),              // 22: roomd.v1.Delivery
-	(*Observation)(nil),           // 23: roomd.v1.Observation
-	(*Task)(nil),                  // 24: roomd.v1.Task
-	(*structpb.Struct)(nil),       // 25: google.protobuf.Struct
-	(*fieldmaskpb.FieldMask)(nil), // 26: google.protobuf.FieldMask
+	(HookDelivery)(0),             // 3: roomd.v1.HookDelivery
+	(Lifetime)(0),                 // 4: roomd.v1.Lifetime
+	(Hook_State)(0),               // 5: roomd.v1.Hook.State
+	(*HookFilter)(nil),            // 6: roomd.v1.HookFilter
+	(*ContextSelection)(nil),      // 7: roomd.v1.ContextSelection
+	(*HookSpec)(nil),              // 8: roomd.v1.HookSpec
+	(*Hook)(nil),                  // 9: roomd.v1.Hook
+	(*HookPayload)(nil),           // 10: roomd.v1.HookPayload
+	(*HookDecision)(nil),          // 11: roomd.v1.HookDecision
+	(*Allow)(nil),                 // 12: roomd.v1.Allow
+	(*Block)(nil),                 // 13: roomd.v1.Block
+	(*Modify)(nil),                // 14: roomd.v1.Modify
+	(*InjectedEvent)(nil),         // 15: roomd.v1.InjectedEvent
+	nil,                           // 16: roomd.v1.HookFilter.RoomLabelsEntry
+	(ChannelType)(0),              // 17: roomd.v1.ChannelType
+	(Direction)(0),                // 18: roomd.v1.Direction
+	(EventType)(0),                // 19: roomd.v1.EventType
+	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*RoomEvent)(nil),             // 22: roomd.v1.RoomEvent
+	(*Delivery)(nil),              // 23: roomd.v1.Delivery
+	(*Observation)(nil),           // 24: roomd.v1.Observation
+	(*Task)(nil),                  // 25: roomd.v1.Task
+	(*structpb.Struct)(nil),       // 26: google.protobuf.Struct
+	(*fieldmaskpb.FieldMask)(nil), // 27: google.protobuf.FieldMask
 }
 var file_roomd_v1_hook_proto_depIdxs = []int32{
-	16, // 0: roomd.v1.HookFilter.channel_types:type_name -> roomd.v1.ChannelType
-	17, // 1: roomd.v1.HookFilter.directions:type_name -> roomd.v1.Direction
-	18, // 2: roomd.v1.HookFilter.event_types:type_name -> roomd.v1.EventType
-	15, // 3: roomd.v1.HookFilter.room_labels:type_name -> roomd.v1.HookFilter.RoomLabelsEntry
+	17, // 0: roomd.v1.HookFilter.channel_types:type_name -> roomd.v1.ChannelType
+	18, // 1: roomd.v1.HookFilter.directions:type_name -> roomd.v1.Direction
+	19, // 2: roomd.v1.HookFilter.event_types:type_name -> roomd.v1.EventType
+	16, // 3: roomd.v1.HookFilter.room_labels:type_name -> roomd.v1.HookFilter.RoomLabelsEntry
 	0,  // 4: roomd.v1.HookSpec.triggers:type_name -> roomd.v1.HookTrigger
 	1,  // 5: roomd.v1.HookSpec.mode:type_name -> roomd.v1.HookMode
-	5,  // 6: roomd.v1.HookSpec.filter:type_name -> roomd.v1.HookFilter
-	19, // 7: roomd.v1.HookSpec.timeout:type_name -> google.protobuf.Duration
+	6,  // 6: roomd.v1.HookSpec.filter:type_name -> roomd.v1.HookFilter
+	20, // 7: roomd.v1.HookSpec.timeout:type_name -> google.protobuf.Duration
 	2,  // 8: roomd.v1.HookSpec.failure_policy:type_name -> roomd.v1.FailurePolicy
-	3,  // 9: roomd.v1.HookSpec.lifetime:type_name -> roomd.v1.Lifetime
-	6,  // 10: roomd.v1.HookSpec.context:type_name -> roomd.v1.ContextSelection
-	7,  // 11: roomd.v1.Hook.spec:type_name -> roomd.v1.HookSpec
-	4,  // 12: roomd.v1.Hook.state:type_name -> roomd.v1.Hook.State
-	20, // 13: roomd.v1.Hook.create_time:type_name -> google.protobuf.Timestamp
-	20, // 14: roomd.v1.Hook.update_time:type_name -> google.protobuf.Timestamp
-	21, // 15: roomd.v1.HookPayload.event:type_name -> roomd.v1.RoomEvent
-	22, // 16: roomd.v1.HookPayload.delivery:type_name -> roomd.v1.Delivery
-	23, // 17: roomd.v1.HookPayload.observation:type_name -> roomd.v1.Observation
-	11, // 18: roomd.v1.HookDecision.allow:type_name -> roomd.v1.Allow
-	12, // 19: roomd.v1.HookDecision.block:type_name -> roomd.v1.Block
-	13, // 20: roomd.v1.HookDecision.modify:type_name -> roomd.v1.Modify
-	14, // 21: roomd.v1.HookDecision.injected_events:type_name -> roomd.v1.InjectedEvent
-	24, // 22: roomd.v1.HookDecision.tasks:type_name -> roomd.v1.Task
-	23, // 23: roomd.v1.HookDecision.observations:type_name -> roomd.v1.Observation
-	25, // 24: roomd.v1.HookDecision.metadata:type_name -> google.protobuf.Struct
-	9,  // 25: roomd.v1.Modify.payload:type_name -> roomd.v1.HookPayload
-	26, // 26: roomd.v1.Modify.update_mask:type_name -> google.protobuf.FieldMask
-	21, // 27: roomd.v1.InjectedEvent.event:type_name -> roomd.v1.RoomEvent
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	4,  // 9: roomd.v1.HookSpec.lifetime:type_name -> roomd.v1.Lifetime
+	7,  // 10: roomd.v1.HookSpec.context:type_name -> roomd.v1.ContextSelection
+	3,  // 11: roomd.v1.HookSpec.delivery:type_name -> roomd.v1.HookDelivery
+	8,  // 12: roomd.v1.Hook.spec:type_name -> roomd.v1.HookSpec
+	5,  // 13: roomd.v1.Hook.state:type_name -> roomd.v1.Hook.State
+	21, // 14: roomd.v1.Hook.create_time:type_name -> google.protobuf.Timestamp
+	21, // 15: roomd.v1.Hook.update_time:type_name -> google.protobuf.Timestamp
+	22, // 16: roomd.v1.HookPayload.event:type_name -> roomd.v1.RoomEvent
+	23, // 17: roomd.v1.HookPayload.delivery:type_name -> roomd.v1.Delivery
+	24, // 18: roomd.v1.HookPayload.observation:type_name -> roomd.v1.Observation
+	12, // 19: roomd.v1.HookDecision.allow:type_name -> roomd.v1.Allow
+	13, // 20: roomd.v1.HookDecision.block:type_name -> roomd.v1.Block
+	14, // 21: roomd.v1.HookDecision.modify:type_name -> roomd.v1.Modify
+	15, // 22: roomd.v1.HookDecision.injected_events:type_name -> roomd.v1.InjectedEvent
+	25, // 23: roomd.v1.HookDecision.tasks:type_name -> roomd.v1.Task
+	24, // 24: roomd.v1.HookDecision.observations:type_name -> roomd.v1.Observation
+	26, // 25: roomd.v1.HookDecision.metadata:type_name -> google.protobuf.Struct
+	10, // 26: roomd.v1.Modify.payload:type_name -> roomd.v1.HookPayload
+	27, // 27: roomd.v1.Modify.update_mask:type_name -> google.protobuf.FieldMask
+	22, // 28: roomd.v1.InjectedEvent.event:type_name -> roomd.v1.RoomEvent
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_hook_proto_init() }
@@ -1459,7 +1597,7 @@ func file_roomd_v1_hook_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_hook_proto_rawDesc), len(file_roomd_v1_hook_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -887,7 +887,7 @@ func (*Result_Value) isResult_Outcome() {}
 
 func (*Result_Failure) isResult_Outcome() {}
 
-// Acknowledged.
+// Acknowledged. A durable observer is not asked again, once the server has stored it.
 type Done struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Tasks and observations an observer found.
@@ -947,9 +947,10 @@ type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why.
 	Status *Status `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// Whether another attempt may work.
+	// Whether another attempt may work. Durable observers: without it the invocation is parked.
 	Retryable bool `protobuf:"varint,2,opt,name=retryable,proto3" json:"retryable,omitempty"`
-	// Not before.
+	// Not before. Durable observers: instead of the time that the next attempt waits for, at most
+	// one hour.
 	RetryAfter    *durationpb.Duration `protobuf:"bytes,3,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3429,6 +3430,472 @@ func (x *ListWorkersResponse) GetNextPageToken() string {
 	return ""
 }
 
+// An invocation that a durable observer gave up.
+type ParkedInvocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As its workers were told it; the same when it is replayed.
+	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
+	// The room.
+	RoomId string `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Why it ran.
+	Trigger HookTrigger `protobuf:"varint,3,opt,name=trigger,proto3,enum=roomd.v1.HookTrigger" json:"trigger,omitempty"`
+	// The event of the timeline that it is about; empty when it is about none.
+	EventId string `protobuf:"bytes,4,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// Attempts that failed; 0: it was parked unseen, because too many waited.
+	Attempts int32 `protobuf:"varint,5,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// How the last attempt failed.
+	LastStatus *Status `protobuf:"bytes,6,opt,name=last_status,json=lastStatus,proto3" json:"last_status,omitempty"`
+	// When what it tells happened.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When it was given up.
+	ParkTime      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=park_time,json=parkTime,proto3" json:"park_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParkedInvocation) Reset() {
+	*x = ParkedInvocation{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParkedInvocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParkedInvocation) ProtoMessage() {}
+
+func (x *ParkedInvocation) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParkedInvocation.ProtoReflect.Descriptor instead.
+func (*ParkedInvocation) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *ParkedInvocation) GetInvocationId() string {
+	if x != nil {
+		return x.InvocationId
+	}
+	return ""
+}
+
+func (x *ParkedInvocation) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *ParkedInvocation) GetTrigger() HookTrigger {
+	if x != nil {
+		return x.Trigger
+	}
+	return HookTrigger_HOOK_TRIGGER_UNSPECIFIED
+}
+
+func (x *ParkedInvocation) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *ParkedInvocation) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *ParkedInvocation) GetLastStatus() *Status {
+	if x != nil {
+		return x.LastStatus
+	}
+	return nil
+}
+
+func (x *ParkedInvocation) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *ParkedInvocation) GetParkTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ParkTime
+	}
+	return nil
+}
+
+// See ListParkedInvocations.
+type ListParkedInvocationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the hook.
+	Hook string `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
+	// Default 50, at most 1000.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only of this room.
+	RoomId        string `protobuf:"bytes,4,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListParkedInvocationsRequest) Reset() {
+	*x = ListParkedInvocationsRequest{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListParkedInvocationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListParkedInvocationsRequest) ProtoMessage() {}
+
+func (x *ListParkedInvocationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListParkedInvocationsRequest.ProtoReflect.Descriptor instead.
+func (*ListParkedInvocationsRequest) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ListParkedInvocationsRequest) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *ListParkedInvocationsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListParkedInvocationsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListParkedInvocationsRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+// What was given up.
+type ListParkedInvocationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One page.
+	Parked []*ParkedInvocation `protobuf:"bytes,1,rep,name=parked,proto3" json:"parked,omitempty"`
+	// Empty: there are no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListParkedInvocationsResponse) Reset() {
+	*x = ListParkedInvocationsResponse{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListParkedInvocationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListParkedInvocationsResponse) ProtoMessage() {}
+
+func (x *ListParkedInvocationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListParkedInvocationsResponse.ProtoReflect.Descriptor instead.
+func (*ListParkedInvocationsResponse) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListParkedInvocationsResponse) GetParked() []*ParkedInvocation {
+	if x != nil {
+		return x.Parked
+	}
+	return nil
+}
+
+func (x *ListParkedInvocationsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// See ReplayParkedInvocations.
+type ReplayParkedInvocationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the hook.
+	Hook string `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
+	// Only these; empty: all. Those that are not parked are passed over.
+	InvocationIds []string `protobuf:"bytes,2,rep,name=invocation_ids,json=invocationIds,proto3" json:"invocation_ids,omitempty"`
+	// Only of this room.
+	RoomId        string `protobuf:"bytes,3,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayParkedInvocationsRequest) Reset() {
+	*x = ReplayParkedInvocationsRequest{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayParkedInvocationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayParkedInvocationsRequest) ProtoMessage() {}
+
+func (x *ReplayParkedInvocationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayParkedInvocationsRequest.ProtoReflect.Descriptor instead.
+func (*ReplayParkedInvocationsRequest) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ReplayParkedInvocationsRequest) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *ReplayParkedInvocationsRequest) GetInvocationIds() []string {
+	if x != nil {
+		return x.InvocationIds
+	}
+	return nil
+}
+
+func (x *ReplayParkedInvocationsRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+// They wait again.
+type ReplayParkedInvocationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many.
+	Replayed      int64 `protobuf:"varint,1,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayParkedInvocationsResponse) Reset() {
+	*x = ReplayParkedInvocationsResponse{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayParkedInvocationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayParkedInvocationsResponse) ProtoMessage() {}
+
+func (x *ReplayParkedInvocationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayParkedInvocationsResponse.ProtoReflect.Descriptor instead.
+func (*ReplayParkedInvocationsResponse) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ReplayParkedInvocationsResponse) GetReplayed() int64 {
+	if x != nil {
+		return x.Replayed
+	}
+	return 0
+}
+
+// See PurgeParkedInvocations.
+type PurgeParkedInvocationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the hook.
+	Hook string `protobuf:"bytes,1,opt,name=hook,proto3" json:"hook,omitempty"`
+	// Only these; empty: all. Those that are not parked are passed over.
+	InvocationIds []string `protobuf:"bytes,2,rep,name=invocation_ids,json=invocationIds,proto3" json:"invocation_ids,omitempty"`
+	// Only of this room.
+	RoomId string `protobuf:"bytes,3,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Only those that were parked before.
+	Before        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeParkedInvocationsRequest) Reset() {
+	*x = PurgeParkedInvocationsRequest{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeParkedInvocationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeParkedInvocationsRequest) ProtoMessage() {}
+
+func (x *PurgeParkedInvocationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeParkedInvocationsRequest.ProtoReflect.Descriptor instead.
+func (*PurgeParkedInvocationsRequest) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *PurgeParkedInvocationsRequest) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *PurgeParkedInvocationsRequest) GetInvocationIds() []string {
+	if x != nil {
+		return x.InvocationIds
+	}
+	return nil
+}
+
+func (x *PurgeParkedInvocationsRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *PurgeParkedInvocationsRequest) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+// They are gone.
+type PurgeParkedInvocationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many.
+	Purged        int64 `protobuf:"varint,1,opt,name=purged,proto3" json:"purged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeParkedInvocationsResponse) Reset() {
+	*x = PurgeParkedInvocationsResponse{}
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeParkedInvocationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeParkedInvocationsResponse) ProtoMessage() {}
+
+func (x *PurgeParkedInvocationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeParkedInvocationsResponse.ProtoReflect.Descriptor instead.
+func (*PurgeParkedInvocationsResponse) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *PurgeParkedInvocationsResponse) GetPurged() int64 {
+	if x != nil {
+		return x.Purged
+	}
+	return 0
+}
+
 // See GetInvocationPayload.
 type GetInvocationPayloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3442,7 +3909,7 @@ type GetInvocationPayloadRequest struct {
 
 func (x *GetInvocationPayloadRequest) Reset() {
 	*x = GetInvocationPayloadRequest{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[46]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3454,7 +3921,7 @@ func (x *GetInvocationPayloadRequest) String() string {
 func (*GetInvocationPayloadRequest) ProtoMessage() {}
 
 func (x *GetInvocationPayloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[46]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3467,7 +3934,7 @@ func (x *GetInvocationPayloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInvocationPayloadRequest.ProtoReflect.Descriptor instead.
 func (*GetInvocationPayloadRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{46}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetInvocationPayloadRequest) GetInvocationId() string {
@@ -3500,7 +3967,7 @@ type GetInvocationPayloadResponse struct {
 
 func (x *GetInvocationPayloadResponse) Reset() {
 	*x = GetInvocationPayloadResponse{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3512,7 +3979,7 @@ func (x *GetInvocationPayloadResponse) String() string {
 func (*GetInvocationPayloadResponse) ProtoMessage() {}
 
 func (x *GetInvocationPayloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[47]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3525,7 +3992,7 @@ func (x *GetInvocationPayloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInvocationPayloadResponse.ProtoReflect.Descriptor instead.
 func (*GetInvocationPayloadResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{47}
+	return file_roomd_v1_hook_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GetInvocationPayloadResponse) GetInput() isGetInvocationPayloadResponse_Input {
@@ -3595,7 +4062,7 @@ type Attached_HandlerStatus struct {
 
 func (x *Attached_HandlerStatus) Reset() {
 	*x = Attached_HandlerStatus{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3607,7 +4074,7 @@ func (x *Attached_HandlerStatus) String() string {
 func (*Attached_HandlerStatus) ProtoMessage() {}
 
 func (x *Attached_HandlerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3672,7 +4139,7 @@ type TestHooksResponse_Step struct {
 
 func (x *TestHooksResponse_Step) Reset() {
 	*x = TestHooksResponse_Step{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[51]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3684,7 +4151,7 @@ func (x *TestHooksResponse_Step) String() string {
 func (*TestHooksResponse_Step) ProtoMessage() {}
 
 func (x *TestHooksResponse_Step) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[51]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3771,7 +4238,7 @@ type WatchHooksResponse_Activity struct {
 
 func (x *WatchHooksResponse_Activity) Reset() {
 	*x = WatchHooksResponse_Activity{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[52]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3783,7 +4250,7 @@ func (x *WatchHooksResponse_Activity) String() string {
 func (*WatchHooksResponse_Activity) ProtoMessage() {}
 
 func (x *WatchHooksResponse_Activity) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[52]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3887,7 +4354,7 @@ type ListWorkersResponse_Worker struct {
 
 func (x *ListWorkersResponse_Worker) Reset() {
 	*x = ListWorkersResponse_Worker{}
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[54]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3899,7 +4366,7 @@ func (x *ListWorkersResponse_Worker) String() string {
 func (*ListWorkersResponse_Worker) ProtoMessage() {}
 
 func (x *ListWorkersResponse_Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_hook_service_proto_msgTypes[54]
+	mi := &file_roomd_v1_hook_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4233,7 +4700,40 @@ const file_roomd_v1_hook_service_proto_rawDesc = "" +
 	"\bhandlers\x18\x05 \x03(\tR\bhandlers\x12\x1b\n" +
 	"\tin_flight\x18\x06 \x01(\x05R\binFlight\x12+\n" +
 	"\x06window\x18\a \x01(\v2\x13.roomd.v1.SetWindowR\x06window\x12=\n" +
-	"\fconnect_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vconnectTime\"c\n" +
+	"\fconnect_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vconnectTime\"\xe1\x02\n" +
+	"\x10ParkedInvocation\x12#\n" +
+	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12/\n" +
+	"\atrigger\x18\x03 \x01(\x0e2\x15.roomd.v1.HookTriggerR\atrigger\x12\x19\n" +
+	"\bevent_id\x18\x04 \x01(\tR\aeventId\x12\x1a\n" +
+	"\battempts\x18\x05 \x01(\x05R\battempts\x121\n" +
+	"\vlast_status\x18\x06 \x01(\v2\x10.roomd.v1.StatusR\n" +
+	"lastStatus\x12;\n" +
+	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x127\n" +
+	"\tpark_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bparkTime\"\xbb\x01\n" +
+	"\x1cListParkedInvocationsRequest\x12\x1c\n" +
+	"\x04hook\x18\x01 \x01(\tB\b\u0087\x19\x04\b\x01\x10?R\x04hook\x123\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00@\x8f@R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\a\u0087\x19\x03\x10\x80\x10R\tpageToken\x12 \n" +
+	"\aroom_id\x18\x04 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\"{\n" +
+	"\x1dListParkedInvocationsResponse\x122\n" +
+	"\x06parked\x18\x01 \x03(\v2\x1a.roomd.v1.ParkedInvocationR\x06parked\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x90\x01\n" +
+	"\x1eReplayParkedInvocationsRequest\x12\x1c\n" +
+	"\x04hook\x18\x01 \x01(\tB\b\u0087\x19\x04\b\x01\x10?R\x04hook\x12.\n" +
+	"\x0einvocation_ids\x18\x02 \x03(\tB\a\u0087\x19\x03 \xe8\aR\rinvocationIds\x12 \n" +
+	"\aroom_id\x18\x03 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\"=\n" +
+	"\x1fReplayParkedInvocationsResponse\x12\x1a\n" +
+	"\breplayed\x18\x01 \x01(\x03R\breplayed\"\xc3\x01\n" +
+	"\x1dPurgeParkedInvocationsRequest\x12\x1c\n" +
+	"\x04hook\x18\x01 \x01(\tB\b\u0087\x19\x04\b\x01\x10?R\x04hook\x12.\n" +
+	"\x0einvocation_ids\x18\x02 \x03(\tB\a\u0087\x19\x03 \xe8\aR\rinvocationIds\x12 \n" +
+	"\aroom_id\x18\x03 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\x122\n" +
+	"\x06before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\"8\n" +
+	"\x1ePurgeParkedInvocationsResponse\x12\x16\n" +
+	"\x06purged\x18\x01 \x01(\x03R\x06purged\"c\n" +
 	"\x1bGetInvocationPayloadRequest\x12.\n" +
 	"\rinvocation_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\finvocationId\x12\x14\n" +
 	"\x05lease\x18\x02 \x01(\x03R\x05lease\"\xb2\x01\n" +
@@ -4241,7 +4741,7 @@ const file_roomd_v1_hook_service_proto_rawDesc = "" +
 	"\x04hook\x18\x01 \x01(\v2\x15.roomd.v1.HookPayloadH\x00R\x04hook\x12+\n" +
 	"\x04call\x18\x02 \x01(\v2\x15.roomd.v1.HandlerCallH\x00R\x04call\x12/\n" +
 	"\acontext\x18\x03 \x01(\v2\x15.roomd.v1.RoomContextR\acontextB\a\n" +
-	"\x05input2\x85\a\n" +
+	"\x05input2\xcc\t\n" +
 	"\vHookService\x12G\n" +
 	"\n" +
 	"CreateHook\x12\x1b.roomd.v1.CreateHookRequest\x1a\x1c.roomd.v1.CreateHookResponse\x12>\n" +
@@ -4257,7 +4757,10 @@ const file_roomd_v1_hook_service_proto_rawDesc = "" +
 	"\tTestHooks\x12\x1a.roomd.v1.TestHooksRequest\x1a\x1b.roomd.v1.TestHooksResponse\x12I\n" +
 	"\n" +
 	"WatchHooks\x12\x1b.roomd.v1.WatchHooksRequest\x1a\x1c.roomd.v1.WatchHooksResponse0\x01\x12J\n" +
-	"\vListWorkers\x12\x1c.roomd.v1.ListWorkersRequest\x1a\x1d.roomd.v1.ListWorkersResponse\x12e\n" +
+	"\vListWorkers\x12\x1c.roomd.v1.ListWorkersRequest\x1a\x1d.roomd.v1.ListWorkersResponse\x12h\n" +
+	"\x15ListParkedInvocations\x12&.roomd.v1.ListParkedInvocationsRequest\x1a'.roomd.v1.ListParkedInvocationsResponse\x12n\n" +
+	"\x17ReplayParkedInvocations\x12(.roomd.v1.ReplayParkedInvocationsRequest\x1a).roomd.v1.ReplayParkedInvocationsResponse\x12k\n" +
+	"\x16PurgeParkedInvocations\x12'.roomd.v1.PurgeParkedInvocationsRequest\x1a(.roomd.v1.PurgeParkedInvocationsResponse\x12e\n" +
 	"\x14GetInvocationPayload\x12%.roomd.v1.GetInvocationPayloadRequest\x1a&.roomd.v1.GetInvocationPayloadResponse\x12B\n" +
 	"\aConnect\x12\x18.roomd.v1.ConnectRequest\x1a\x19.roomd.v1.ConnectResponse(\x010\x01B1Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3"
 
@@ -4274,195 +4777,214 @@ func file_roomd_v1_hook_service_proto_rawDescGZIP() []byte {
 }
 
 var file_roomd_v1_hook_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_roomd_v1_hook_service_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_roomd_v1_hook_service_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_roomd_v1_hook_service_proto_goTypes = []any{
-	(Cancel_Reason)(0),                   // 0: roomd.v1.Cancel.Reason
-	(Settled_Disposition)(0),             // 1: roomd.v1.Settled.Disposition
-	(Drain_Reason)(0),                    // 2: roomd.v1.Drain.Reason
-	(*ConnectRequest)(nil),               // 3: roomd.v1.ConnectRequest
-	(*Hello)(nil),                        // 4: roomd.v1.Hello
-	(*ResultBatch)(nil),                  // 5: roomd.v1.ResultBatch
-	(*Attach)(nil),                       // 6: roomd.v1.Attach
-	(*Handler)(nil),                      // 7: roomd.v1.Handler
-	(*Detach)(nil),                       // 8: roomd.v1.Detach
-	(*Result)(nil),                       // 9: roomd.v1.Result
-	(*Done)(nil),                         // 10: roomd.v1.Done
-	(*Failure)(nil),                      // 11: roomd.v1.Failure
-	(*ResultChunk)(nil),                  // 12: roomd.v1.ResultChunk
-	(*Extend)(nil),                       // 13: roomd.v1.Extend
-	(*SetWindow)(nil),                    // 14: roomd.v1.SetWindow
-	(*Goodbye)(nil),                      // 15: roomd.v1.Goodbye
-	(*Ping)(nil),                         // 16: roomd.v1.Ping
-	(*ConnectResponse)(nil),              // 17: roomd.v1.ConnectResponse
-	(*Welcome)(nil),                      // 18: roomd.v1.Welcome
-	(*InvocationBatch)(nil),              // 19: roomd.v1.InvocationBatch
-	(*Attached)(nil),                     // 20: roomd.v1.Attached
-	(*Detached)(nil),                     // 21: roomd.v1.Detached
-	(*Invocation)(nil),                   // 22: roomd.v1.Invocation
-	(*OversizePayload)(nil),              // 23: roomd.v1.OversizePayload
-	(*Cancel)(nil),                       // 24: roomd.v1.Cancel
-	(*Settled)(nil),                      // 25: roomd.v1.Settled
-	(*Drain)(nil),                        // 26: roomd.v1.Drain
-	(*Notice)(nil),                       // 27: roomd.v1.Notice
-	(*Pong)(nil),                         // 28: roomd.v1.Pong
-	(*CreateHookRequest)(nil),            // 29: roomd.v1.CreateHookRequest
-	(*CreateHookResponse)(nil),           // 30: roomd.v1.CreateHookResponse
-	(*GetHookRequest)(nil),               // 31: roomd.v1.GetHookRequest
-	(*GetHookResponse)(nil),              // 32: roomd.v1.GetHookResponse
-	(*ListHooksRequest)(nil),             // 33: roomd.v1.ListHooksRequest
-	(*ListHooksResponse)(nil),            // 34: roomd.v1.ListHooksResponse
-	(*UpdateHookRequest)(nil),            // 35: roomd.v1.UpdateHookRequest
-	(*UpdateHookResponse)(nil),           // 36: roomd.v1.UpdateHookResponse
-	(*DeleteHookRequest)(nil),            // 37: roomd.v1.DeleteHookRequest
-	(*DeleteHookResponse)(nil),           // 38: roomd.v1.DeleteHookResponse
-	(*PauseHookRequest)(nil),             // 39: roomd.v1.PauseHookRequest
-	(*PauseHookResponse)(nil),            // 40: roomd.v1.PauseHookResponse
-	(*ResumeHookRequest)(nil),            // 41: roomd.v1.ResumeHookRequest
-	(*ResumeHookResponse)(nil),           // 42: roomd.v1.ResumeHookResponse
-	(*TestHooksRequest)(nil),             // 43: roomd.v1.TestHooksRequest
-	(*TestHooksResponse)(nil),            // 44: roomd.v1.TestHooksResponse
-	(*WatchHooksRequest)(nil),            // 45: roomd.v1.WatchHooksRequest
-	(*WatchHooksResponse)(nil),           // 46: roomd.v1.WatchHooksResponse
-	(*ListWorkersRequest)(nil),           // 47: roomd.v1.ListWorkersRequest
-	(*ListWorkersResponse)(nil),          // 48: roomd.v1.ListWorkersResponse
-	(*GetInvocationPayloadRequest)(nil),  // 49: roomd.v1.GetInvocationPayloadRequest
-	(*GetInvocationPayloadResponse)(nil), // 50: roomd.v1.GetInvocationPayloadResponse
-	nil,                                  // 51: roomd.v1.Hello.LabelsEntry
-	(*Attached_HandlerStatus)(nil),       // 52: roomd.v1.Attached.HandlerStatus
-	nil,                                  // 53: roomd.v1.Invocation.TraceContextEntry
-	(*TestHooksResponse_Step)(nil),       // 54: roomd.v1.TestHooksResponse.Step
-	(*WatchHooksResponse_Activity)(nil),  // 55: roomd.v1.WatchHooksResponse.Activity
-	nil,                                  // 56: roomd.v1.WatchHooksResponse.Activity.VerdictsEntry
-	(*ListWorkersResponse_Worker)(nil),   // 57: roomd.v1.ListWorkersResponse.Worker
-	(*HandlerSpec)(nil),                  // 58: roomd.v1.HandlerSpec
-	(*HookDecision)(nil),                 // 59: roomd.v1.HookDecision
-	(*HandlerResult)(nil),                // 60: roomd.v1.HandlerResult
-	(*Task)(nil),                         // 61: roomd.v1.Task
-	(*Observation)(nil),                  // 62: roomd.v1.Observation
-	(*Status)(nil),                       // 63: roomd.v1.Status
-	(*durationpb.Duration)(nil),          // 64: google.protobuf.Duration
-	(*HandlerChunk)(nil),                 // 65: roomd.v1.HandlerChunk
-	(HookTrigger)(0),                     // 66: roomd.v1.HookTrigger
-	(*RoomContext)(nil),                  // 67: roomd.v1.RoomContext
-	(*HookPayload)(nil),                  // 68: roomd.v1.HookPayload
-	(*HandlerCall)(nil),                  // 69: roomd.v1.HandlerCall
-	(*HookSpec)(nil),                     // 70: roomd.v1.HookSpec
-	(*Hook)(nil),                         // 71: roomd.v1.Hook
-	(*fieldmaskpb.FieldMask)(nil),        // 72: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil),        // 73: google.protobuf.Timestamp
+	(Cancel_Reason)(0),                      // 0: roomd.v1.Cancel.Reason
+	(Settled_Disposition)(0),                // 1: roomd.v1.Settled.Disposition
+	(Drain_Reason)(0),                       // 2: roomd.v1.Drain.Reason
+	(*ConnectRequest)(nil),                  // 3: roomd.v1.ConnectRequest
+	(*Hello)(nil),                           // 4: roomd.v1.Hello
+	(*ResultBatch)(nil),                     // 5: roomd.v1.ResultBatch
+	(*Attach)(nil),                          // 6: roomd.v1.Attach
+	(*Handler)(nil),                         // 7: roomd.v1.Handler
+	(*Detach)(nil),                          // 8: roomd.v1.Detach
+	(*Result)(nil),                          // 9: roomd.v1.Result
+	(*Done)(nil),                            // 10: roomd.v1.Done
+	(*Failure)(nil),                         // 11: roomd.v1.Failure
+	(*ResultChunk)(nil),                     // 12: roomd.v1.ResultChunk
+	(*Extend)(nil),                          // 13: roomd.v1.Extend
+	(*SetWindow)(nil),                       // 14: roomd.v1.SetWindow
+	(*Goodbye)(nil),                         // 15: roomd.v1.Goodbye
+	(*Ping)(nil),                            // 16: roomd.v1.Ping
+	(*ConnectResponse)(nil),                 // 17: roomd.v1.ConnectResponse
+	(*Welcome)(nil),                         // 18: roomd.v1.Welcome
+	(*InvocationBatch)(nil),                 // 19: roomd.v1.InvocationBatch
+	(*Attached)(nil),                        // 20: roomd.v1.Attached
+	(*Detached)(nil),                        // 21: roomd.v1.Detached
+	(*Invocation)(nil),                      // 22: roomd.v1.Invocation
+	(*OversizePayload)(nil),                 // 23: roomd.v1.OversizePayload
+	(*Cancel)(nil),                          // 24: roomd.v1.Cancel
+	(*Settled)(nil),                         // 25: roomd.v1.Settled
+	(*Drain)(nil),                           // 26: roomd.v1.Drain
+	(*Notice)(nil),                          // 27: roomd.v1.Notice
+	(*Pong)(nil),                            // 28: roomd.v1.Pong
+	(*CreateHookRequest)(nil),               // 29: roomd.v1.CreateHookRequest
+	(*CreateHookResponse)(nil),              // 30: roomd.v1.CreateHookResponse
+	(*GetHookRequest)(nil),                  // 31: roomd.v1.GetHookRequest
+	(*GetHookResponse)(nil),                 // 32: roomd.v1.GetHookResponse
+	(*ListHooksRequest)(nil),                // 33: roomd.v1.ListHooksRequest
+	(*ListHooksResponse)(nil),               // 34: roomd.v1.ListHooksResponse
+	(*UpdateHookRequest)(nil),               // 35: roomd.v1.UpdateHookRequest
+	(*UpdateHookResponse)(nil),              // 36: roomd.v1.UpdateHookResponse
+	(*DeleteHookRequest)(nil),               // 37: roomd.v1.DeleteHookRequest
+	(*DeleteHookResponse)(nil),              // 38: roomd.v1.DeleteHookResponse
+	(*PauseHookRequest)(nil),                // 39: roomd.v1.PauseHookRequest
+	(*PauseHookResponse)(nil),               // 40: roomd.v1.PauseHookResponse
+	(*ResumeHookRequest)(nil),               // 41: roomd.v1.ResumeHookRequest
+	(*ResumeHookResponse)(nil),              // 42: roomd.v1.ResumeHookResponse
+	(*TestHooksRequest)(nil),                // 43: roomd.v1.TestHooksRequest
+	(*TestHooksResponse)(nil),               // 44: roomd.v1.TestHooksResponse
+	(*WatchHooksRequest)(nil),               // 45: roomd.v1.WatchHooksRequest
+	(*WatchHooksResponse)(nil),              // 46: roomd.v1.WatchHooksResponse
+	(*ListWorkersRequest)(nil),              // 47: roomd.v1.ListWorkersRequest
+	(*ListWorkersResponse)(nil),             // 48: roomd.v1.ListWorkersResponse
+	(*ParkedInvocation)(nil),                // 49: roomd.v1.ParkedInvocation
+	(*ListParkedInvocationsRequest)(nil),    // 50: roomd.v1.ListParkedInvocationsRequest
+	(*ListParkedInvocationsResponse)(nil),   // 51: roomd.v1.ListParkedInvocationsResponse
+	(*ReplayParkedInvocationsRequest)(nil),  // 52: roomd.v1.ReplayParkedInvocationsRequest
+	(*ReplayParkedInvocationsResponse)(nil), // 53: roomd.v1.ReplayParkedInvocationsResponse
+	(*PurgeParkedInvocationsRequest)(nil),   // 54: roomd.v1.PurgeParkedInvocationsRequest
+	(*PurgeParkedInvocationsResponse)(nil),  // 55: roomd.v1.PurgeParkedInvocationsResponse
+	(*GetInvocationPayloadRequest)(nil),     // 56: roomd.v1.GetInvocationPayloadRequest
+	(*GetInvocationPayloadResponse)(nil),    // 57: roomd.v1.GetInvocationPayloadResponse
+	nil,                                     // 58: roomd.v1.Hello.LabelsEntry
+	(*Attached_HandlerStatus)(nil),          // 59: roomd.v1.Attached.HandlerStatus
+	nil,                                     // 60: roomd.v1.Invocation.TraceContextEntry
+	(*TestHooksResponse_Step)(nil),          // 61: roomd.v1.TestHooksResponse.Step
+	(*WatchHooksResponse_Activity)(nil),     // 62: roomd.v1.WatchHooksResponse.Activity
+	nil,                                     // 63: roomd.v1.WatchHooksResponse.Activity.VerdictsEntry
+	(*ListWorkersResponse_Worker)(nil),      // 64: roomd.v1.ListWorkersResponse.Worker
+	(*HandlerSpec)(nil),                     // 65: roomd.v1.HandlerSpec
+	(*HookDecision)(nil),                    // 66: roomd.v1.HookDecision
+	(*HandlerResult)(nil),                   // 67: roomd.v1.HandlerResult
+	(*Task)(nil),                            // 68: roomd.v1.Task
+	(*Observation)(nil),                     // 69: roomd.v1.Observation
+	(*Status)(nil),                          // 70: roomd.v1.Status
+	(*durationpb.Duration)(nil),             // 71: google.protobuf.Duration
+	(*HandlerChunk)(nil),                    // 72: roomd.v1.HandlerChunk
+	(HookTrigger)(0),                        // 73: roomd.v1.HookTrigger
+	(*RoomContext)(nil),                     // 74: roomd.v1.RoomContext
+	(*HookPayload)(nil),                     // 75: roomd.v1.HookPayload
+	(*HandlerCall)(nil),                     // 76: roomd.v1.HandlerCall
+	(*HookSpec)(nil),                        // 77: roomd.v1.HookSpec
+	(*Hook)(nil),                            // 78: roomd.v1.Hook
+	(*fieldmaskpb.FieldMask)(nil),           // 79: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),           // 80: google.protobuf.Timestamp
 }
 var file_roomd_v1_hook_service_proto_depIdxs = []int32{
-	4,  // 0: roomd.v1.ConnectRequest.hello:type_name -> roomd.v1.Hello
-	6,  // 1: roomd.v1.ConnectRequest.attach:type_name -> roomd.v1.Attach
-	8,  // 2: roomd.v1.ConnectRequest.detach:type_name -> roomd.v1.Detach
-	5,  // 3: roomd.v1.ConnectRequest.results:type_name -> roomd.v1.ResultBatch
-	12, // 4: roomd.v1.ConnectRequest.result_chunk:type_name -> roomd.v1.ResultChunk
-	13, // 5: roomd.v1.ConnectRequest.extend:type_name -> roomd.v1.Extend
-	14, // 6: roomd.v1.ConnectRequest.set_window:type_name -> roomd.v1.SetWindow
-	15, // 7: roomd.v1.ConnectRequest.goodbye:type_name -> roomd.v1.Goodbye
-	16, // 8: roomd.v1.ConnectRequest.ping:type_name -> roomd.v1.Ping
-	28, // 9: roomd.v1.ConnectRequest.pong:type_name -> roomd.v1.Pong
-	51, // 10: roomd.v1.Hello.labels:type_name -> roomd.v1.Hello.LabelsEntry
-	14, // 11: roomd.v1.Hello.window:type_name -> roomd.v1.SetWindow
-	9,  // 12: roomd.v1.ResultBatch.results:type_name -> roomd.v1.Result
-	7,  // 13: roomd.v1.Attach.handlers:type_name -> roomd.v1.Handler
-	58, // 14: roomd.v1.Handler.spec:type_name -> roomd.v1.HandlerSpec
-	59, // 15: roomd.v1.Result.decision:type_name -> roomd.v1.HookDecision
-	10, // 16: roomd.v1.Result.done:type_name -> roomd.v1.Done
-	60, // 17: roomd.v1.Result.value:type_name -> roomd.v1.HandlerResult
-	11, // 18: roomd.v1.Result.failure:type_name -> roomd.v1.Failure
-	61, // 19: roomd.v1.Done.tasks:type_name -> roomd.v1.Task
-	62, // 20: roomd.v1.Done.observations:type_name -> roomd.v1.Observation
-	63, // 21: roomd.v1.Failure.status:type_name -> roomd.v1.Status
-	64, // 22: roomd.v1.Failure.retry_after:type_name -> google.protobuf.Duration
-	65, // 23: roomd.v1.ResultChunk.chunk:type_name -> roomd.v1.HandlerChunk
-	64, // 24: roomd.v1.Extend.timeout:type_name -> google.protobuf.Duration
-	18, // 25: roomd.v1.ConnectResponse.welcome:type_name -> roomd.v1.Welcome
-	20, // 26: roomd.v1.ConnectResponse.attached:type_name -> roomd.v1.Attached
-	21, // 27: roomd.v1.ConnectResponse.detached:type_name -> roomd.v1.Detached
-	19, // 28: roomd.v1.ConnectResponse.invocations:type_name -> roomd.v1.InvocationBatch
-	24, // 29: roomd.v1.ConnectResponse.cancel:type_name -> roomd.v1.Cancel
-	25, // 30: roomd.v1.ConnectResponse.settled:type_name -> roomd.v1.Settled
-	26, // 31: roomd.v1.ConnectResponse.drain:type_name -> roomd.v1.Drain
-	27, // 32: roomd.v1.ConnectResponse.notice:type_name -> roomd.v1.Notice
-	28, // 33: roomd.v1.ConnectResponse.pong:type_name -> roomd.v1.Pong
-	16, // 34: roomd.v1.ConnectResponse.ping:type_name -> roomd.v1.Ping
-	64, // 35: roomd.v1.Welcome.ping_interval:type_name -> google.protobuf.Duration
-	22, // 36: roomd.v1.InvocationBatch.invocations:type_name -> roomd.v1.Invocation
-	52, // 37: roomd.v1.Attached.handlers:type_name -> roomd.v1.Attached.HandlerStatus
-	63, // 38: roomd.v1.Detached.status:type_name -> roomd.v1.Status
-	64, // 39: roomd.v1.Invocation.timeout:type_name -> google.protobuf.Duration
-	66, // 40: roomd.v1.Invocation.trigger:type_name -> roomd.v1.HookTrigger
-	67, // 41: roomd.v1.Invocation.context:type_name -> roomd.v1.RoomContext
-	53, // 42: roomd.v1.Invocation.trace_context:type_name -> roomd.v1.Invocation.TraceContextEntry
-	68, // 43: roomd.v1.Invocation.hook:type_name -> roomd.v1.HookPayload
-	69, // 44: roomd.v1.Invocation.call:type_name -> roomd.v1.HandlerCall
-	23, // 45: roomd.v1.Invocation.oversize:type_name -> roomd.v1.OversizePayload
-	0,  // 46: roomd.v1.Cancel.reason:type_name -> roomd.v1.Cancel.Reason
-	1,  // 47: roomd.v1.Settled.disposition:type_name -> roomd.v1.Settled.Disposition
-	63, // 48: roomd.v1.Settled.status:type_name -> roomd.v1.Status
-	2,  // 49: roomd.v1.Drain.reason:type_name -> roomd.v1.Drain.Reason
-	64, // 50: roomd.v1.Drain.grace:type_name -> google.protobuf.Duration
-	64, // 51: roomd.v1.Drain.reconnect_jitter:type_name -> google.protobuf.Duration
-	70, // 52: roomd.v1.CreateHookRequest.spec:type_name -> roomd.v1.HookSpec
-	71, // 53: roomd.v1.CreateHookResponse.hook:type_name -> roomd.v1.Hook
-	71, // 54: roomd.v1.GetHookResponse.hook:type_name -> roomd.v1.Hook
-	66, // 55: roomd.v1.ListHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
-	71, // 56: roomd.v1.ListHooksResponse.hooks:type_name -> roomd.v1.Hook
-	70, // 57: roomd.v1.UpdateHookRequest.spec:type_name -> roomd.v1.HookSpec
-	72, // 58: roomd.v1.UpdateHookRequest.update_mask:type_name -> google.protobuf.FieldMask
-	71, // 59: roomd.v1.UpdateHookResponse.hook:type_name -> roomd.v1.Hook
-	71, // 60: roomd.v1.PauseHookResponse.hook:type_name -> roomd.v1.Hook
-	71, // 61: roomd.v1.ResumeHookResponse.hook:type_name -> roomd.v1.Hook
-	66, // 62: roomd.v1.TestHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
-	68, // 63: roomd.v1.TestHooksRequest.payload:type_name -> roomd.v1.HookPayload
-	54, // 64: roomd.v1.TestHooksResponse.steps:type_name -> roomd.v1.TestHooksResponse.Step
-	68, // 65: roomd.v1.TestHooksResponse.final_payload:type_name -> roomd.v1.HookPayload
-	64, // 66: roomd.v1.WatchHooksRequest.interval:type_name -> google.protobuf.Duration
-	64, // 67: roomd.v1.WatchHooksResponse.interval:type_name -> google.protobuf.Duration
-	55, // 68: roomd.v1.WatchHooksResponse.hooks:type_name -> roomd.v1.WatchHooksResponse.Activity
-	57, // 69: roomd.v1.ListWorkersResponse.workers:type_name -> roomd.v1.ListWorkersResponse.Worker
-	68, // 70: roomd.v1.GetInvocationPayloadResponse.hook:type_name -> roomd.v1.HookPayload
-	69, // 71: roomd.v1.GetInvocationPayloadResponse.call:type_name -> roomd.v1.HandlerCall
-	67, // 72: roomd.v1.GetInvocationPayloadResponse.context:type_name -> roomd.v1.RoomContext
-	63, // 73: roomd.v1.Attached.HandlerStatus.status:type_name -> roomd.v1.Status
-	64, // 74: roomd.v1.TestHooksResponse.Step.took:type_name -> google.protobuf.Duration
-	59, // 75: roomd.v1.TestHooksResponse.Step.decision:type_name -> roomd.v1.HookDecision
-	63, // 76: roomd.v1.TestHooksResponse.Step.status:type_name -> roomd.v1.Status
-	56, // 77: roomd.v1.WatchHooksResponse.Activity.verdicts:type_name -> roomd.v1.WatchHooksResponse.Activity.VerdictsEntry
-	64, // 78: roomd.v1.WatchHooksResponse.Activity.p50:type_name -> google.protobuf.Duration
-	64, // 79: roomd.v1.WatchHooksResponse.Activity.p99:type_name -> google.protobuf.Duration
-	14, // 80: roomd.v1.ListWorkersResponse.Worker.window:type_name -> roomd.v1.SetWindow
-	73, // 81: roomd.v1.ListWorkersResponse.Worker.connect_time:type_name -> google.protobuf.Timestamp
-	29, // 82: roomd.v1.HookService.CreateHook:input_type -> roomd.v1.CreateHookRequest
-	31, // 83: roomd.v1.HookService.GetHook:input_type -> roomd.v1.GetHookRequest
-	33, // 84: roomd.v1.HookService.ListHooks:input_type -> roomd.v1.ListHooksRequest
-	35, // 85: roomd.v1.HookService.UpdateHook:input_type -> roomd.v1.UpdateHookRequest
-	37, // 86: roomd.v1.HookService.DeleteHook:input_type -> roomd.v1.DeleteHookRequest
-	39, // 87: roomd.v1.HookService.PauseHook:input_type -> roomd.v1.PauseHookRequest
-	41, // 88: roomd.v1.HookService.ResumeHook:input_type -> roomd.v1.ResumeHookRequest
-	43, // 89: roomd.v1.HookService.TestHooks:input_type -> roomd.v1.TestHooksRequest
-	45, // 90: roomd.v1.HookService.WatchHooks:input_type -> roomd.v1.WatchHooksRequest
-	47, // 91: roomd.v1.HookService.ListWorkers:input_type -> roomd.v1.ListWorkersRequest
-	49, // 92: roomd.v1.HookService.GetInvocationPayload:input_type -> roomd.v1.GetInvocationPayloadRequest
-	3,  // 93: roomd.v1.HookService.Connect:input_type -> roomd.v1.ConnectRequest
-	30, // 94: roomd.v1.HookService.CreateHook:output_type -> roomd.v1.CreateHookResponse
-	32, // 95: roomd.v1.HookService.GetHook:output_type -> roomd.v1.GetHookResponse
-	34, // 96: roomd.v1.HookService.ListHooks:output_type -> roomd.v1.ListHooksResponse
-	36, // 97: roomd.v1.HookService.UpdateHook:output_type -> roomd.v1.UpdateHookResponse
-	38, // 98: roomd.v1.HookService.DeleteHook:output_type -> roomd.v1.DeleteHookResponse
-	40, // 99: roomd.v1.HookService.PauseHook:output_type -> roomd.v1.PauseHookResponse
-	42, // 100: roomd.v1.HookService.ResumeHook:output_type -> roomd.v1.ResumeHookResponse
-	44, // 101: roomd.v1.HookService.TestHooks:output_type -> roomd.v1.TestHooksResponse
-	46, // 102: roomd.v1.HookService.WatchHooks:output_type -> roomd.v1.WatchHooksResponse
-	48, // 103: roomd.v1.HookService.ListWorkers:output_type -> roomd.v1.ListWorkersResponse
-	50, // 104: roomd.v1.HookService.GetInvocationPayload:output_type -> roomd.v1.GetInvocationPayloadResponse
-	17, // 105: roomd.v1.HookService.Connect:output_type -> roomd.v1.ConnectResponse
-	94, // [94:106] is the sub-list for method output_type
-	82, // [82:94] is the sub-list for method input_type
-	82, // [82:82] is the sub-list for extension type_name
-	82, // [82:82] is the sub-list for extension extendee
-	0,  // [0:82] is the sub-list for field type_name
+	4,   // 0: roomd.v1.ConnectRequest.hello:type_name -> roomd.v1.Hello
+	6,   // 1: roomd.v1.ConnectRequest.attach:type_name -> roomd.v1.Attach
+	8,   // 2: roomd.v1.ConnectRequest.detach:type_name -> roomd.v1.Detach
+	5,   // 3: roomd.v1.ConnectRequest.results:type_name -> roomd.v1.ResultBatch
+	12,  // 4: roomd.v1.ConnectRequest.result_chunk:type_name -> roomd.v1.ResultChunk
+	13,  // 5: roomd.v1.ConnectRequest.extend:type_name -> roomd.v1.Extend
+	14,  // 6: roomd.v1.ConnectRequest.set_window:type_name -> roomd.v1.SetWindow
+	15,  // 7: roomd.v1.ConnectRequest.goodbye:type_name -> roomd.v1.Goodbye
+	16,  // 8: roomd.v1.ConnectRequest.ping:type_name -> roomd.v1.Ping
+	28,  // 9: roomd.v1.ConnectRequest.pong:type_name -> roomd.v1.Pong
+	58,  // 10: roomd.v1.Hello.labels:type_name -> roomd.v1.Hello.LabelsEntry
+	14,  // 11: roomd.v1.Hello.window:type_name -> roomd.v1.SetWindow
+	9,   // 12: roomd.v1.ResultBatch.results:type_name -> roomd.v1.Result
+	7,   // 13: roomd.v1.Attach.handlers:type_name -> roomd.v1.Handler
+	65,  // 14: roomd.v1.Handler.spec:type_name -> roomd.v1.HandlerSpec
+	66,  // 15: roomd.v1.Result.decision:type_name -> roomd.v1.HookDecision
+	10,  // 16: roomd.v1.Result.done:type_name -> roomd.v1.Done
+	67,  // 17: roomd.v1.Result.value:type_name -> roomd.v1.HandlerResult
+	11,  // 18: roomd.v1.Result.failure:type_name -> roomd.v1.Failure
+	68,  // 19: roomd.v1.Done.tasks:type_name -> roomd.v1.Task
+	69,  // 20: roomd.v1.Done.observations:type_name -> roomd.v1.Observation
+	70,  // 21: roomd.v1.Failure.status:type_name -> roomd.v1.Status
+	71,  // 22: roomd.v1.Failure.retry_after:type_name -> google.protobuf.Duration
+	72,  // 23: roomd.v1.ResultChunk.chunk:type_name -> roomd.v1.HandlerChunk
+	71,  // 24: roomd.v1.Extend.timeout:type_name -> google.protobuf.Duration
+	18,  // 25: roomd.v1.ConnectResponse.welcome:type_name -> roomd.v1.Welcome
+	20,  // 26: roomd.v1.ConnectResponse.attached:type_name -> roomd.v1.Attached
+	21,  // 27: roomd.v1.ConnectResponse.detached:type_name -> roomd.v1.Detached
+	19,  // 28: roomd.v1.ConnectResponse.invocations:type_name -> roomd.v1.InvocationBatch
+	24,  // 29: roomd.v1.ConnectResponse.cancel:type_name -> roomd.v1.Cancel
+	25,  // 30: roomd.v1.ConnectResponse.settled:type_name -> roomd.v1.Settled
+	26,  // 31: roomd.v1.ConnectResponse.drain:type_name -> roomd.v1.Drain
+	27,  // 32: roomd.v1.ConnectResponse.notice:type_name -> roomd.v1.Notice
+	28,  // 33: roomd.v1.ConnectResponse.pong:type_name -> roomd.v1.Pong
+	16,  // 34: roomd.v1.ConnectResponse.ping:type_name -> roomd.v1.Ping
+	71,  // 35: roomd.v1.Welcome.ping_interval:type_name -> google.protobuf.Duration
+	22,  // 36: roomd.v1.InvocationBatch.invocations:type_name -> roomd.v1.Invocation
+	59,  // 37: roomd.v1.Attached.handlers:type_name -> roomd.v1.Attached.HandlerStatus
+	70,  // 38: roomd.v1.Detached.status:type_name -> roomd.v1.Status
+	71,  // 39: roomd.v1.Invocation.timeout:type_name -> google.protobuf.Duration
+	73,  // 40: roomd.v1.Invocation.trigger:type_name -> roomd.v1.HookTrigger
+	74,  // 41: roomd.v1.Invocation.context:type_name -> roomd.v1.RoomContext
+	60,  // 42: roomd.v1.Invocation.trace_context:type_name -> roomd.v1.Invocation.TraceContextEntry
+	75,  // 43: roomd.v1.Invocation.hook:type_name -> roomd.v1.HookPayload
+	76,  // 44: roomd.v1.Invocation.call:type_name -> roomd.v1.HandlerCall
+	23,  // 45: roomd.v1.Invocation.oversize:type_name -> roomd.v1.OversizePayload
+	0,   // 46: roomd.v1.Cancel.reason:type_name -> roomd.v1.Cancel.Reason
+	1,   // 47: roomd.v1.Settled.disposition:type_name -> roomd.v1.Settled.Disposition
+	70,  // 48: roomd.v1.Settled.status:type_name -> roomd.v1.Status
+	2,   // 49: roomd.v1.Drain.reason:type_name -> roomd.v1.Drain.Reason
+	71,  // 50: roomd.v1.Drain.grace:type_name -> google.protobuf.Duration
+	71,  // 51: roomd.v1.Drain.reconnect_jitter:type_name -> google.protobuf.Duration
+	77,  // 52: roomd.v1.CreateHookRequest.spec:type_name -> roomd.v1.HookSpec
+	78,  // 53: roomd.v1.CreateHookResponse.hook:type_name -> roomd.v1.Hook
+	78,  // 54: roomd.v1.GetHookResponse.hook:type_name -> roomd.v1.Hook
+	73,  // 55: roomd.v1.ListHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
+	78,  // 56: roomd.v1.ListHooksResponse.hooks:type_name -> roomd.v1.Hook
+	77,  // 57: roomd.v1.UpdateHookRequest.spec:type_name -> roomd.v1.HookSpec
+	79,  // 58: roomd.v1.UpdateHookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	78,  // 59: roomd.v1.UpdateHookResponse.hook:type_name -> roomd.v1.Hook
+	78,  // 60: roomd.v1.PauseHookResponse.hook:type_name -> roomd.v1.Hook
+	78,  // 61: roomd.v1.ResumeHookResponse.hook:type_name -> roomd.v1.Hook
+	73,  // 62: roomd.v1.TestHooksRequest.trigger:type_name -> roomd.v1.HookTrigger
+	75,  // 63: roomd.v1.TestHooksRequest.payload:type_name -> roomd.v1.HookPayload
+	61,  // 64: roomd.v1.TestHooksResponse.steps:type_name -> roomd.v1.TestHooksResponse.Step
+	75,  // 65: roomd.v1.TestHooksResponse.final_payload:type_name -> roomd.v1.HookPayload
+	71,  // 66: roomd.v1.WatchHooksRequest.interval:type_name -> google.protobuf.Duration
+	71,  // 67: roomd.v1.WatchHooksResponse.interval:type_name -> google.protobuf.Duration
+	62,  // 68: roomd.v1.WatchHooksResponse.hooks:type_name -> roomd.v1.WatchHooksResponse.Activity
+	64,  // 69: roomd.v1.ListWorkersResponse.workers:type_name -> roomd.v1.ListWorkersResponse.Worker
+	73,  // 70: roomd.v1.ParkedInvocation.trigger:type_name -> roomd.v1.HookTrigger
+	70,  // 71: roomd.v1.ParkedInvocation.last_status:type_name -> roomd.v1.Status
+	80,  // 72: roomd.v1.ParkedInvocation.create_time:type_name -> google.protobuf.Timestamp
+	80,  // 73: roomd.v1.ParkedInvocation.park_time:type_name -> google.protobuf.Timestamp
+	49,  // 74: roomd.v1.ListParkedInvocationsResponse.parked:type_name -> roomd.v1.ParkedInvocation
+	80,  // 75: roomd.v1.PurgeParkedInvocationsRequest.before:type_name -> google.protobuf.Timestamp
+	75,  // 76: roomd.v1.GetInvocationPayloadResponse.hook:type_name -> roomd.v1.HookPayload
+	76,  // 77: roomd.v1.GetInvocationPayloadResponse.call:type_name -> roomd.v1.HandlerCall
+	74,  // 78: roomd.v1.GetInvocationPayloadResponse.context:type_name -> roomd.v1.RoomContext
+	70,  // 79: roomd.v1.Attached.HandlerStatus.status:type_name -> roomd.v1.Status
+	71,  // 80: roomd.v1.TestHooksResponse.Step.took:type_name -> google.protobuf.Duration
+	66,  // 81: roomd.v1.TestHooksResponse.Step.decision:type_name -> roomd.v1.HookDecision
+	70,  // 82: roomd.v1.TestHooksResponse.Step.status:type_name -> roomd.v1.Status
+	63,  // 83: roomd.v1.WatchHooksResponse.Activity.verdicts:type_name -> roomd.v1.WatchHooksResponse.Activity.VerdictsEntry
+	71,  // 84: roomd.v1.WatchHooksResponse.Activity.p50:type_name -> google.protobuf.Duration
+	71,  // 85: roomd.v1.WatchHooksResponse.Activity.p99:type_name -> google.protobuf.Duration
+	14,  // 86: roomd.v1.ListWorkersResponse.Worker.window:type_name -> roomd.v1.SetWindow
+	80,  // 87: roomd.v1.ListWorkersResponse.Worker.connect_time:type_name -> google.protobuf.Timestamp
+	29,  // 88: roomd.v1.HookService.CreateHook:input_type -> roomd.v1.CreateHookRequest
+	31,  // 89: roomd.v1.HookService.GetHook:input_type -> roomd.v1.GetHookRequest
+	33,  // 90: roomd.v1.HookService.ListHooks:input_type -> roomd.v1.ListHooksRequest
+	35,  // 91: roomd.v1.HookService.UpdateHook:input_type -> roomd.v1.UpdateHookRequest
+	37,  // 92: roomd.v1.HookService.DeleteHook:input_type -> roomd.v1.DeleteHookRequest
+	39,  // 93: roomd.v1.HookService.PauseHook:input_type -> roomd.v1.PauseHookRequest
+	41,  // 94: roomd.v1.HookService.ResumeHook:input_type -> roomd.v1.ResumeHookRequest
+	43,  // 95: roomd.v1.HookService.TestHooks:input_type -> roomd.v1.TestHooksRequest
+	45,  // 96: roomd.v1.HookService.WatchHooks:input_type -> roomd.v1.WatchHooksRequest
+	47,  // 97: roomd.v1.HookService.ListWorkers:input_type -> roomd.v1.ListWorkersRequest
+	50,  // 98: roomd.v1.HookService.ListParkedInvocations:input_type -> roomd.v1.ListParkedInvocationsRequest
+	52,  // 99: roomd.v1.HookService.ReplayParkedInvocations:input_type -> roomd.v1.ReplayParkedInvocationsRequest
+	54,  // 100: roomd.v1.HookService.PurgeParkedInvocations:input_type -> roomd.v1.PurgeParkedInvocationsRequest
+	56,  // 101: roomd.v1.HookService.GetInvocationPayload:input_type -> roomd.v1.GetInvocationPayloadRequest
+	3,   // 102: roomd.v1.HookService.Connect:input_type -> roomd.v1.ConnectRequest
+	30,  // 103: roomd.v1.HookService.CreateHook:output_type -> roomd.v1.CreateHookResponse
+	32,  // 104: roomd.v1.HookService.GetHook:output_type -> roomd.v1.GetHookResponse
+	34,  // 105: roomd.v1.HookService.ListHooks:output_type -> roomd.v1.ListHooksResponse
+	36,  // 106: roomd.v1.HookService.UpdateHook:output_type -> roomd.v1.UpdateHookResponse
+	38,  // 107: roomd.v1.HookService.DeleteHook:output_type -> roomd.v1.DeleteHookResponse
+	40,  // 108: roomd.v1.HookService.PauseHook:output_type -> roomd.v1.PauseHookResponse
+	42,  // 109: roomd.v1.HookService.ResumeHook:output_type -> roomd.v1.ResumeHookResponse
+	44,  // 110: roomd.v1.HookService.TestHooks:output_type -> roomd.v1.TestHooksResponse
+	46,  // 111: roomd.v1.HookService.WatchHooks:output_type -> roomd.v1.WatchHooksResponse
+	48,  // 112: roomd.v1.HookService.ListWorkers:output_type -> roomd.v1.ListWorkersResponse
+	51,  // 113: roomd.v1.HookService.ListParkedInvocations:output_type -> roomd.v1.ListParkedInvocationsResponse
+	53,  // 114: roomd.v1.HookService.ReplayParkedInvocations:output_type -> roomd.v1.ReplayParkedInvocationsResponse
+	55,  // 115: roomd.v1.HookService.PurgeParkedInvocations:output_type -> roomd.v1.PurgeParkedInvocationsResponse
+	57,  // 116: roomd.v1.HookService.GetInvocationPayload:output_type -> roomd.v1.GetInvocationPayloadResponse
+	17,  // 117: roomd.v1.HookService.Connect:output_type -> roomd.v1.ConnectResponse
+	103, // [103:118] is the sub-list for method output_type
+	88,  // [88:103] is the sub-list for method input_type
+	88,  // [88:88] is the sub-list for extension type_name
+	88,  // [88:88] is the sub-list for extension extendee
+	0,   // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_hook_service_proto_init() }
@@ -4510,7 +5032,7 @@ func file_roomd_v1_hook_service_proto_init() {
 		(*Invocation_Call)(nil),
 		(*Invocation_Oversize)(nil),
 	}
-	file_roomd_v1_hook_service_proto_msgTypes[47].OneofWrappers = []any{
+	file_roomd_v1_hook_service_proto_msgTypes[54].OneofWrappers = []any{
 		(*GetInvocationPayloadResponse_Hook)(nil),
 		(*GetInvocationPayloadResponse_Call)(nil),
 	}
@@ -4520,7 +5042,7 @@ func file_roomd_v1_hook_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_hook_service_proto_rawDesc), len(file_roomd_v1_hook_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   55,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,18 +19,21 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	HookService_CreateHook_FullMethodName           = "/roomd.v1.HookService/CreateHook"
-	HookService_GetHook_FullMethodName              = "/roomd.v1.HookService/GetHook"
-	HookService_ListHooks_FullMethodName            = "/roomd.v1.HookService/ListHooks"
-	HookService_UpdateHook_FullMethodName           = "/roomd.v1.HookService/UpdateHook"
-	HookService_DeleteHook_FullMethodName           = "/roomd.v1.HookService/DeleteHook"
-	HookService_PauseHook_FullMethodName            = "/roomd.v1.HookService/PauseHook"
-	HookService_ResumeHook_FullMethodName           = "/roomd.v1.HookService/ResumeHook"
-	HookService_TestHooks_FullMethodName            = "/roomd.v1.HookService/TestHooks"
-	HookService_WatchHooks_FullMethodName           = "/roomd.v1.HookService/WatchHooks"
-	HookService_ListWorkers_FullMethodName          = "/roomd.v1.HookService/ListWorkers"
-	HookService_GetInvocationPayload_FullMethodName = "/roomd.v1.HookService/GetInvocationPayload"
-	HookService_Connect_FullMethodName              = "/roomd.v1.HookService/Connect"
+	HookService_CreateHook_FullMethodName              = "/roomd.v1.HookService/CreateHook"
+	HookService_GetHook_FullMethodName                 = "/roomd.v1.HookService/GetHook"
+	HookService_ListHooks_FullMethodName               = "/roomd.v1.HookService/ListHooks"
+	HookService_UpdateHook_FullMethodName              = "/roomd.v1.HookService/UpdateHook"
+	HookService_DeleteHook_FullMethodName              = "/roomd.v1.HookService/DeleteHook"
+	HookService_PauseHook_FullMethodName               = "/roomd.v1.HookService/PauseHook"
+	HookService_ResumeHook_FullMethodName              = "/roomd.v1.HookService/ResumeHook"
+	HookService_TestHooks_FullMethodName               = "/roomd.v1.HookService/TestHooks"
+	HookService_WatchHooks_FullMethodName              = "/roomd.v1.HookService/WatchHooks"
+	HookService_ListWorkers_FullMethodName             = "/roomd.v1.HookService/ListWorkers"
+	HookService_ListParkedInvocations_FullMethodName   = "/roomd.v1.HookService/ListParkedInvocations"
+	HookService_ReplayParkedInvocations_FullMethodName = "/roomd.v1.HookService/ReplayParkedInvocations"
+	HookService_PurgeParkedInvocations_FullMethodName  = "/roomd.v1.HookService/PurgeParkedInvocations"
+	HookService_GetInvocationPayload_FullMethodName    = "/roomd.v1.HookService/GetInvocationPayload"
+	HookService_Connect_FullMethodName                 = "/roomd.v1.HookService/Connect"
 )
 
 // HookServiceClient is the client API for HookService service.
@@ -73,6 +76,15 @@ type HookServiceClient interface {
 	WatchHooks(ctx context.Context, in *WatchHooksRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchHooksResponse], error)
 	// Worker sessions that are attached now.
 	ListWorkers(ctx context.Context, in *ListWorkersRequest, opts ...grpc.CallOption) (*ListWorkersResponse, error)
+	// What a durable observer gave up, by room, in a room in the order in which it happened.
+	// NOT_FOUND/HOOK_NOT_FOUND, also for a hook that is not durable.
+	ListParkedInvocations(ctx context.Context, in *ListParkedInvocationsRequest, opts ...grpc.CallOption) (*ListParkedInvocationsResponse, error)
+	// Lets parked invocations be told again, with the same ids and as many attempts as new ones;
+	// in their rooms they go before what still waits. NOT_FOUND/HOOK_NOT_FOUND.
+	ReplayParkedInvocations(ctx context.Context, in *ReplayParkedInvocationsRequest, opts ...grpc.CallOption) (*ReplayParkedInvocationsResponse, error)
+	// Removes parked invocations for good. The server does it too, 30 days after they were parked
+	// (option parked_retention_days). NOT_FOUND/HOOK_NOT_FOUND.
+	PurgeParkedInvocations(ctx context.Context, in *PurgeParkedInvocationsRequest, opts ...grpc.CallOption) (*PurgeParkedInvocationsResponse, error)
 	// What did not fit into an Invocation. Only for the session that holds the lease.
 	GetInvocationPayload(ctx context.Context, in *GetInvocationPayloadRequest, opts ...grpc.CallOption) (*GetInvocationPayloadResponse, error)
 	// The worker stream: Hello, Attach, then invocations one way and results the other.
@@ -198,6 +210,36 @@ func (c *hookServiceClient) ListWorkers(ctx context.Context, in *ListWorkersRequ
 	return out, nil
 }
 
+func (c *hookServiceClient) ListParkedInvocations(ctx context.Context, in *ListParkedInvocationsRequest, opts ...grpc.CallOption) (*ListParkedInvocationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListParkedInvocationsResponse)
+	err := c.cc.Invoke(ctx, HookService_ListParkedInvocations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hookServiceClient) ReplayParkedInvocations(ctx context.Context, in *ReplayParkedInvocationsRequest, opts ...grpc.CallOption) (*ReplayParkedInvocationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayParkedInvocationsResponse)
+	err := c.cc.Invoke(ctx, HookService_ReplayParkedInvocations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hookServiceClient) PurgeParkedInvocations(ctx context.Context, in *PurgeParkedInvocationsRequest, opts ...grpc.CallOption) (*PurgeParkedInvocationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PurgeParkedInvocationsResponse)
+	err := c.cc.Invoke(ctx, HookService_PurgeParkedInvocations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *hookServiceClient) GetInvocationPayload(ctx context.Context, in *GetInvocationPayloadRequest, opts ...grpc.CallOption) (*GetInvocationPayloadResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetInvocationPayloadResponse)
@@ -261,6 +303,15 @@ type HookServiceServer interface {
 	WatchHooks(*WatchHooksRequest, grpc.ServerStreamingServer[WatchHooksResponse]) error
 	// Worker sessions that are attached now.
 	ListWorkers(context.Context, *ListWorkersRequest) (*ListWorkersResponse, error)
+	// What a durable observer gave up, by room, in a room in the order in which it happened.
+	// NOT_FOUND/HOOK_NOT_FOUND, also for a hook that is not durable.
+	ListParkedInvocations(context.Context, *ListParkedInvocationsRequest) (*ListParkedInvocationsResponse, error)
+	// Lets parked invocations be told again, with the same ids and as many attempts as new ones;
+	// in their rooms they go before what still waits. NOT_FOUND/HOOK_NOT_FOUND.
+	ReplayParkedInvocations(context.Context, *ReplayParkedInvocationsRequest) (*ReplayParkedInvocationsResponse, error)
+	// Removes parked invocations for good. The server does it too, 30 days after they were parked
+	// (option parked_retention_days). NOT_FOUND/HOOK_NOT_FOUND.
+	PurgeParkedInvocations(context.Context, *PurgeParkedInvocationsRequest) (*PurgeParkedInvocationsResponse, error)
 	// What did not fit into an Invocation. Only for the session that holds the lease.
 	GetInvocationPayload(context.Context, *GetInvocationPayloadRequest) (*GetInvocationPayloadResponse, error)
 	// The worker stream: Hello, Attach, then invocations one way and results the other.
@@ -306,6 +357,15 @@ func (UnimplementedHookServiceServer) WatchHooks(*WatchHooksRequest, grpc.Server
 }
 func (UnimplementedHookServiceServer) ListWorkers(context.Context, *ListWorkersRequest) (*ListWorkersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWorkers not implemented")
+}
+func (UnimplementedHookServiceServer) ListParkedInvocations(context.Context, *ListParkedInvocationsRequest) (*ListParkedInvocationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListParkedInvocations not implemented")
+}
+func (UnimplementedHookServiceServer) ReplayParkedInvocations(context.Context, *ReplayParkedInvocationsRequest) (*ReplayParkedInvocationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayParkedInvocations not implemented")
+}
+func (UnimplementedHookServiceServer) PurgeParkedInvocations(context.Context, *PurgeParkedInvocationsRequest) (*PurgeParkedInvocationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PurgeParkedInvocations not implemented")
 }
 func (UnimplementedHookServiceServer) GetInvocationPayload(context.Context, *GetInvocationPayloadRequest) (*GetInvocationPayloadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetInvocationPayload not implemented")
@@ -507,6 +567,60 @@ func _HookService_ListWorkers_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HookService_ListParkedInvocations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListParkedInvocationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HookServiceServer).ListParkedInvocations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HookService_ListParkedInvocations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HookServiceServer).ListParkedInvocations(ctx, req.(*ListParkedInvocationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HookService_ReplayParkedInvocations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayParkedInvocationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HookServiceServer).ReplayParkedInvocations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HookService_ReplayParkedInvocations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HookServiceServer).ReplayParkedInvocations(ctx, req.(*ReplayParkedInvocationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HookService_PurgeParkedInvocations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PurgeParkedInvocationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HookServiceServer).PurgeParkedInvocations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HookService_PurgeParkedInvocations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HookServiceServer).PurgeParkedInvocations(ctx, req.(*PurgeParkedInvocationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _HookService_GetInvocationPayload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetInvocationPayloadRequest)
 	if err := dec(in); err != nil {
@@ -574,6 +688,18 @@ var HookService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWorkers",
 			Handler:    _HookService_ListWorkers_Handler,
+		},
+		{
+			MethodName: "ListParkedInvocations",
+			Handler:    _HookService_ListParkedInvocations_Handler,
+		},
+		{
+			MethodName: "ReplayParkedInvocations",
+			Handler:    _HookService_ReplayParkedInvocations_Handler,
+		},
+		{
+			MethodName: "PurgeParkedInvocations",
+			Handler:    _HookService_PurgeParkedInvocations_Handler,
 		},
 		{
 			MethodName: "GetInvocationPayload",

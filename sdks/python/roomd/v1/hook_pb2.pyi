@@ -58,6 +58,12 @@ class FailurePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_POLICY_ALLOW: _ClassVar[FailurePolicy]
     FAILURE_POLICY_BLOCK: _ClassVar[FailurePolicy]
 
+class HookDelivery(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HOOK_DELIVERY_UNSPECIFIED: _ClassVar[HookDelivery]
+    HOOK_DELIVERY_EPHEMERAL: _ClassVar[HookDelivery]
+    HOOK_DELIVERY_DURABLE: _ClassVar[HookDelivery]
+
 class Lifetime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LIFETIME_UNSPECIFIED: _ClassVar[Lifetime]
@@ -95,6 +101,9 @@ HOOK_MODE_OBSERVE: HookMode
 FAILURE_POLICY_UNSPECIFIED: FailurePolicy
 FAILURE_POLICY_ALLOW: FailurePolicy
 FAILURE_POLICY_BLOCK: FailurePolicy
+HOOK_DELIVERY_UNSPECIFIED: HookDelivery
+HOOK_DELIVERY_EPHEMERAL: HookDelivery
+HOOK_DELIVERY_DURABLE: HookDelivery
 LIFETIME_UNSPECIFIED: Lifetime
 LIFETIME_SESSION: Lifetime
 LIFETIME_PERSISTENT: Lifetime
@@ -135,7 +144,7 @@ class ContextSelection(_message.Message):
     def __init__(self, room: _Optional[bool] = ..., bindings: _Optional[bool] = ..., participants: _Optional[bool] = ..., recent_events: _Optional[int] = ...) -> None: ...
 
 class HookSpec(_message.Message):
-    __slots__ = ("triggers", "mode", "filter", "priority", "timeout", "failure_policy", "lifetime", "context", "shadow")
+    __slots__ = ("triggers", "mode", "filter", "priority", "timeout", "failure_policy", "lifetime", "context", "shadow", "delivery", "max_attempts", "max_backlog")
     TRIGGERS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +154,9 @@ class HookSpec(_message.Message):
     LIFETIME_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BACKLOG_FIELD_NUMBER: _ClassVar[int]
     triggers: _containers.RepeatedScalarFieldContainer[HookTrigger]
     mode: HookMode
     filter: HookFilter
@@ -154,10 +166,13 @@ class HookSpec(_message.Message):
     lifetime: Lifetime
     context: ContextSelection
     shadow: bool
-    def __init__(self, triggers: _Optional[_Iterable[_Union[HookTrigger, str]]] = ..., mode: _Optional[_Union[HookMode, str]] = ..., filter: _Optional[_Union[HookFilter, _Mapping]] = ..., priority: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., lifetime: _Optional[_Union[Lifetime, str]] = ..., context: _Optional[_Union[ContextSelection, _Mapping]] = ..., shadow: _Optional[bool] = ...) -> None: ...
+    delivery: HookDelivery
+    max_attempts: int
+    max_backlog: int
+    def __init__(self, triggers: _Optional[_Iterable[_Union[HookTrigger, str]]] = ..., mode: _Optional[_Union[HookMode, str]] = ..., filter: _Optional[_Union[HookFilter, _Mapping]] = ..., priority: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., lifetime: _Optional[_Union[Lifetime, str]] = ..., context: _Optional[_Union[ContextSelection, _Mapping]] = ..., shadow: _Optional[bool] = ..., delivery: _Optional[_Union[HookDelivery, str]] = ..., max_attempts: _Optional[int] = ..., max_backlog: _Optional[int] = ...) -> None: ...
 
 class Hook(_message.Message):
-    __slots__ = ("name", "organization_id", "spec", "state", "attached_workers", "dropped", "create_time", "update_time", "etag")
+    __slots__ = ("name", "organization_id", "spec", "state", "attached_workers", "dropped", "create_time", "update_time", "etag", "backlog", "parked")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Hook.State]
@@ -177,6 +192,8 @@ class Hook(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    BACKLOG_FIELD_NUMBER: _ClassVar[int]
+    PARKED_FIELD_NUMBER: _ClassVar[int]
     name: str
     organization_id: str
     spec: HookSpec
@@ -186,7 +203,9 @@ class Hook(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     etag: str
-    def __init__(self, name: _Optional[str] = ..., organization_id: _Optional[str] = ..., spec: _Optional[_Union[HookSpec, _Mapping]] = ..., state: _Optional[_Union[Hook.State, str]] = ..., attached_workers: _Optional[int] = ..., dropped: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    backlog: int
+    parked: int
+    def __init__(self, name: _Optional[str] = ..., organization_id: _Optional[str] = ..., spec: _Optional[_Union[HookSpec, _Mapping]] = ..., state: _Optional[_Union[Hook.State, str]] = ..., attached_workers: _Optional[int] = ..., dropped: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., backlog: _Optional[int] = ..., parked: _Optional[int] = ...) -> None: ...
 
 class HookPayload(_message.Message):
     __slots__ = ("event", "delivery", "observation")

@@ -596,6 +596,80 @@ class ListWorkersResponse(_message.Message):
     next_page_token: str
     def __init__(self, workers: _Optional[_Iterable[_Union[ListWorkersResponse.Worker, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class ParkedInvocation(_message.Message):
+    __slots__ = ("invocation_id", "room_id", "trigger", "event_id", "attempts", "last_status", "create_time", "park_time")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ROOM_ID_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    LAST_STATUS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PARK_TIME_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    room_id: str
+    trigger: _hook_pb2.HookTrigger
+    event_id: str
+    attempts: int
+    last_status: _error_pb2.Status
+    create_time: _timestamp_pb2.Timestamp
+    park_time: _timestamp_pb2.Timestamp
+    def __init__(self, invocation_id: _Optional[str] = ..., room_id: _Optional[str] = ..., trigger: _Optional[_Union[_hook_pb2.HookTrigger, str]] = ..., event_id: _Optional[str] = ..., attempts: _Optional[int] = ..., last_status: _Optional[_Union[_error_pb2.Status, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., park_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListParkedInvocationsRequest(_message.Message):
+    __slots__ = ("hook", "page_size", "page_token", "room_id")
+    HOOK_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ROOM_ID_FIELD_NUMBER: _ClassVar[int]
+    hook: str
+    page_size: int
+    page_token: str
+    room_id: str
+    def __init__(self, hook: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., room_id: _Optional[str] = ...) -> None: ...
+
+class ListParkedInvocationsResponse(_message.Message):
+    __slots__ = ("parked", "next_page_token")
+    PARKED_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    parked: _containers.RepeatedCompositeFieldContainer[ParkedInvocation]
+    next_page_token: str
+    def __init__(self, parked: _Optional[_Iterable[_Union[ParkedInvocation, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ReplayParkedInvocationsRequest(_message.Message):
+    __slots__ = ("hook", "invocation_ids", "room_id")
+    HOOK_FIELD_NUMBER: _ClassVar[int]
+    INVOCATION_IDS_FIELD_NUMBER: _ClassVar[int]
+    ROOM_ID_FIELD_NUMBER: _ClassVar[int]
+    hook: str
+    invocation_ids: _containers.RepeatedScalarFieldContainer[str]
+    room_id: str
+    def __init__(self, hook: _Optional[str] = ..., invocation_ids: _Optional[_Iterable[str]] = ..., room_id: _Optional[str] = ...) -> None: ...
+
+class ReplayParkedInvocationsResponse(_message.Message):
+    __slots__ = ("replayed",)
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    replayed: int
+    def __init__(self, replayed: _Optional[int] = ...) -> None: ...
+
+class PurgeParkedInvocationsRequest(_message.Message):
+    __slots__ = ("hook", "invocation_ids", "room_id", "before")
+    HOOK_FIELD_NUMBER: _ClassVar[int]
+    INVOCATION_IDS_FIELD_NUMBER: _ClassVar[int]
+    ROOM_ID_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    hook: str
+    invocation_ids: _containers.RepeatedScalarFieldContainer[str]
+    room_id: str
+    before: _timestamp_pb2.Timestamp
+    def __init__(self, hook: _Optional[str] = ..., invocation_ids: _Optional[_Iterable[str]] = ..., room_id: _Optional[str] = ..., before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PurgeParkedInvocationsResponse(_message.Message):
+    __slots__ = ("purged",)
+    PURGED_FIELD_NUMBER: _ClassVar[int]
+    purged: int
+    def __init__(self, purged: _Optional[int] = ...) -> None: ...
+
 class GetInvocationPayloadRequest(_message.Message):
     __slots__ = ("invocation_id", "lease")
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]

@@ -95,6 +95,21 @@ class HookServiceStub:
                 request_serializer=roomd_dot_v1_dot_hook__service__pb2.ListWorkersRequest.SerializeToString,
                 response_deserializer=roomd_dot_v1_dot_hook__service__pb2.ListWorkersResponse.FromString,
                 _registered_method=True)
+        self.ListParkedInvocations = channel.unary_unary(
+                '/roomd.v1.HookService/ListParkedInvocations',
+                request_serializer=roomd_dot_v1_dot_hook__service__pb2.ListParkedInvocationsRequest.SerializeToString,
+                response_deserializer=roomd_dot_v1_dot_hook__service__pb2.ListParkedInvocationsResponse.FromString,
+                _registered_method=True)
+        self.ReplayParkedInvocations = channel.unary_unary(
+                '/roomd.v1.HookService/ReplayParkedInvocations',
+                request_serializer=roomd_dot_v1_dot_hook__service__pb2.ReplayParkedInvocationsRequest.SerializeToString,
+                response_deserializer=roomd_dot_v1_dot_hook__service__pb2.ReplayParkedInvocationsResponse.FromString,
+                _registered_method=True)
+        self.PurgeParkedInvocations = channel.unary_unary(
+                '/roomd.v1.HookService/PurgeParkedInvocations',
+                request_serializer=roomd_dot_v1_dot_hook__service__pb2.PurgeParkedInvocationsRequest.SerializeToString,
+                response_deserializer=roomd_dot_v1_dot_hook__service__pb2.PurgeParkedInvocationsResponse.FromString,
+                _registered_method=True)
         self.GetInvocationPayload = channel.unary_unary(
                 '/roomd.v1.HookService/GetInvocationPayload',
                 request_serializer=roomd_dot_v1_dot_hook__service__pb2.GetInvocationPayloadRequest.SerializeToString,
@@ -195,6 +210,30 @@ class HookServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListParkedInvocations(self, request, context):
+        """What a durable observer gave up, by room, in a room in the order in which it happened.
+        NOT_FOUND/HOOK_NOT_FOUND, also for a hook that is not durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayParkedInvocations(self, request, context):
+        """Lets parked invocations be told again, with the same ids and as many attempts as new ones;
+        in their rooms they go before what still waits. NOT_FOUND/HOOK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeParkedInvocations(self, request, context):
+        """Removes parked invocations for good. The server does it too, 30 days after they were parked
+        (option parked_retention_days). NOT_FOUND/HOOK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetInvocationPayload(self, request, context):
         """What did not fit into an Invocation. Only for the session that holds the lease.
         """
@@ -263,6 +302,21 @@ def add_HookServiceServicer_to_server(servicer, server):
                     servicer.ListWorkers,
                     request_deserializer=roomd_dot_v1_dot_hook__service__pb2.ListWorkersRequest.FromString,
                     response_serializer=roomd_dot_v1_dot_hook__service__pb2.ListWorkersResponse.SerializeToString,
+            ),
+            'ListParkedInvocations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListParkedInvocations,
+                    request_deserializer=roomd_dot_v1_dot_hook__service__pb2.ListParkedInvocationsRequest.FromString,
+                    response_serializer=roomd_dot_v1_dot_hook__service__pb2.ListParkedInvocationsResponse.SerializeToString,
+            ),
+            'ReplayParkedInvocations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayParkedInvocations,
+                    request_deserializer=roomd_dot_v1_dot_hook__service__pb2.ReplayParkedInvocationsRequest.FromString,
+                    response_serializer=roomd_dot_v1_dot_hook__service__pb2.ReplayParkedInvocationsResponse.SerializeToString,
+            ),
+            'PurgeParkedInvocations': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeParkedInvocations,
+                    request_deserializer=roomd_dot_v1_dot_hook__service__pb2.PurgeParkedInvocationsRequest.FromString,
+                    response_serializer=roomd_dot_v1_dot_hook__service__pb2.PurgeParkedInvocationsResponse.SerializeToString,
             ),
             'GetInvocationPayload': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInvocationPayload,
@@ -556,6 +610,87 @@ class HookService:
             '/roomd.v1.HookService/ListWorkers',
             roomd_dot_v1_dot_hook__service__pb2.ListWorkersRequest.SerializeToString,
             roomd_dot_v1_dot_hook__service__pb2.ListWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListParkedInvocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roomd.v1.HookService/ListParkedInvocations',
+            roomd_dot_v1_dot_hook__service__pb2.ListParkedInvocationsRequest.SerializeToString,
+            roomd_dot_v1_dot_hook__service__pb2.ListParkedInvocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayParkedInvocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roomd.v1.HookService/ReplayParkedInvocations',
+            roomd_dot_v1_dot_hook__service__pb2.ReplayParkedInvocationsRequest.SerializeToString,
+            roomd_dot_v1_dot_hook__service__pb2.ReplayParkedInvocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeParkedInvocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roomd.v1.HookService/PurgeParkedInvocations',
+            roomd_dot_v1_dot_hook__service__pb2.PurgeParkedInvocationsRequest.SerializeToString,
+            roomd_dot_v1_dot_hook__service__pb2.PurgeParkedInvocationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,18 @@ class HookServiceStub:
     """
     ListWorkers: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.ListWorkersRequest, _hook_service_pb2.ListWorkersResponse]
     """Worker sessions that are attached now."""
+    ListParkedInvocations: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.ListParkedInvocationsRequest, _hook_service_pb2.ListParkedInvocationsResponse]
+    """What a durable observer gave up, by room, in a room in the order in which it happened.
+    NOT_FOUND/HOOK_NOT_FOUND, also for a hook that is not durable.
+    """
+    ReplayParkedInvocations: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.ReplayParkedInvocationsRequest, _hook_service_pb2.ReplayParkedInvocationsResponse]
+    """Lets parked invocations be told again, with the same ids and as many attempts as new ones;
+    in their rooms they go before what still waits. NOT_FOUND/HOOK_NOT_FOUND.
+    """
+    PurgeParkedInvocations: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.PurgeParkedInvocationsRequest, _hook_service_pb2.PurgeParkedInvocationsResponse]
+    """Removes parked invocations for good. The server does it too, 30 days after they were parked
+    (option parked_retention_days). NOT_FOUND/HOOK_NOT_FOUND.
+    """
     GetInvocationPayload: _aio.UnaryUnaryMultiCallable[_hook_service_pb2.GetInvocationPayloadRequest, _hook_service_pb2.GetInvocationPayloadResponse]
     """What did not fit into an Invocation. Only for the session that holds the lease."""
     Connect: _aio.StreamStreamMultiCallable[_hook_service_pb2.ConnectRequest, _hook_service_pb2.ConnectResponse]
@@ -160,6 +172,36 @@ class HookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_hook_service_pb2.ListWorkersRequest, _abc.Awaitable[_hook_service_pb2.ListWorkersResponse]],
     ) -> _abc.Awaitable[_hook_service_pb2.ListWorkersResponse]:
         """Worker sessions that are attached now."""
+
+    @_abc_1.abstractmethod
+    def ListParkedInvocations(
+        self,
+        request: _hook_service_pb2.ListParkedInvocationsRequest,
+        context: _aio.ServicerContext[_hook_service_pb2.ListParkedInvocationsRequest, _abc.Awaitable[_hook_service_pb2.ListParkedInvocationsResponse]],
+    ) -> _abc.Awaitable[_hook_service_pb2.ListParkedInvocationsResponse]:
+        """What a durable observer gave up, by room, in a room in the order in which it happened.
+        NOT_FOUND/HOOK_NOT_FOUND, also for a hook that is not durable.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplayParkedInvocations(
+        self,
+        request: _hook_service_pb2.ReplayParkedInvocationsRequest,
+        context: _aio.ServicerContext[_hook_service_pb2.ReplayParkedInvocationsRequest, _abc.Awaitable[_hook_service_pb2.ReplayParkedInvocationsResponse]],
+    ) -> _abc.Awaitable[_hook_service_pb2.ReplayParkedInvocationsResponse]:
+        """Lets parked invocations be told again, with the same ids and as many attempts as new ones;
+        in their rooms they go before what still waits. NOT_FOUND/HOOK_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeParkedInvocations(
+        self,
+        request: _hook_service_pb2.PurgeParkedInvocationsRequest,
+        context: _aio.ServicerContext[_hook_service_pb2.PurgeParkedInvocationsRequest, _abc.Awaitable[_hook_service_pb2.PurgeParkedInvocationsResponse]],
+    ) -> _abc.Awaitable[_hook_service_pb2.PurgeParkedInvocationsResponse]:
+        """Removes parked invocations for good. The server does it too, 30 days after they were parked
+        (option parked_retention_days). NOT_FOUND/HOOK_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def GetInvocationPayload(

@@ -19,7 +19,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file roomd/v1/hook.proto.
  */
 export const file_roomd_v1_hook: GenFile = /*@__PURE__*/
-  fileDesc("ChNyb29tZC92MS9ob29rLnByb3RvEghyb29tZC52MSLUAgoKSG9va0ZpbHRlchI0Cg1jaGFubmVsX3R5cGVzGAEgAygOMhUucm9vbWQudjEuQ2hhbm5lbFR5cGVCBsKHGQIgQBIcCgtjaGFubmVsX2lkcxgCIAMoCUIHwocZAyCAAhIvCgpkaXJlY3Rpb25zGAMgAygOMhMucm9vbWQudjEuRGlyZWN0aW9uQgbChxkCIAgSMAoLZXZlbnRfdHlwZXMYBCADKA4yEy5yb29tZC52MS5FdmVudFR5cGVCBsKHGQIgQBIZCghyb29tX2lkcxgFIAMoCUIHwocZAyCACBJBCgtyb29tX2xhYmVscxgGIAMoCzIkLnJvb21kLnYxLkhvb2tGaWx0ZXIuUm9vbUxhYmVsc0VudHJ5QgbChxkCIEAaMQoPUm9vbUxhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidwoQQ29udGV4dFNlbGVjdGlvbhIMCgRyb29tGAEgASgIEhAKCGJpbmRpbmdzGAIgASgIEhQKDHBhcnRpY2lwYW50cxgDIAEoCBItCg1yZWNlbnRfZXZlbnRzGAQgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAAGlAIu0CCghIb29rU3BlYxIvCgh0cmlnZ2VycxgBIAMoDjIVLnJvb21kLnYxLkhvb2tUcmlnZ2VyQgbChxkCIEASIAoEbW9kZRgCIAEoDjISLnJvb21kLnYxLkhvb2tNb2RlEiQKBmZpbHRlchgDIAEoCzIULnJvb21kLnYxLkhvb2tGaWx0ZXISEAoIcHJpb3JpdHkYBCABKBESQgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAAAAADEAAAAAAMByQBIvCg5mYWlsdXJlX3BvbGljeRgGIAEoDjIXLnJvb21kLnYxLkZhaWx1cmVQb2xpY3kSJAoIbGlmZXRpbWUYByABKA4yEi5yb29tZC52MS5MaWZldGltZRIrCgdjb250ZXh0GAggASgLMhoucm9vbWQudjEuQ29udGV4dFNlbGVjdGlvbhIOCgZzaGFkb3cYCSABKAgi6wIKBEhvb2sSDAoEbmFtZRgBIAEoCRIXCg9vcmdhbml6YXRpb25faWQYAiABKAkSIAoEc3BlYxgDIAEoCzISLnJvb21kLnYxLkhvb2tTcGVjEiMKBXN0YXRlGAQgASgOMhQucm9vbWQudjEuSG9vay5TdGF0ZRIYChBhdHRhY2hlZF93b3JrZXJzGAUgASgFEg8KB2Ryb3BwZWQYBiABKAMSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAkgASgJIloKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEAoMU1RBVEVfQUNUSVZFEAESEAoMU1RBVEVfUEFVU0VEEAISFgoSU1RBVEVfQ0lSQ1VJVF9PUEVOEAMikQEKC0hvb2tQYXlsb2FkEiQKBWV2ZW50GAEgASgLMhMucm9vbWQudjEuUm9vbUV2ZW50SAASJgoIZGVsaXZlcnkYAiABKAsyEi5yb29tZC52MS5EZWxpdmVyeUgAEiwKC29ic2VydmF0aW9uGAMgASgLMhUucm9vbWQudjEuT2JzZXJ2YXRpb25IAEIGCgRraW5kIsECCgxIb29rRGVjaXNpb24SIAoFYWxsb3cYASABKAsyDy5yb29tZC52MS5BbGxvd0gAEiAKBWJsb2NrGAIgASgLMg8ucm9vbWQudjEuQmxvY2tIABIiCgZtb2RpZnkYAyABKAsyEC5yb29tZC52MS5Nb2RpZnlIABI4Cg9pbmplY3RlZF9ldmVudHMYBCADKAsyFy5yb29tZC52MS5JbmplY3RlZEV2ZW50QgbChxkCICASJQoFdGFza3MYBSADKAsyDi5yb29tZC52MS5UYXNrQgbChxkCICASMwoMb2JzZXJ2YXRpb25zGAYgAygLMhUucm9vbWQudjEuT2JzZXJ2YXRpb25CBsKHGQIgIBIpCghtZXRhZGF0YRgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCAoGYWN0aW9uIgcKBUFsbG93IjcKBUJsb2NrEhcKBnJlYXNvbhgBIAEoCUIHwocZAxCAEBIVCgRjb2RlGAIgASgJQgfChxkDEIABImkKBk1vZGlmeRIuCgdwYXlsb2FkGAEgASgLMhUucm9vbWQudjEuSG9va1BheWxvYWRCBsKHGQIIARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siYAoNSW5qZWN0ZWRFdmVudBIqCgVldmVudBgBIAEoCzITLnJvb21kLnYxLlJvb21FdmVudEIGwocZAggBEiMKEnRhcmdldF9jaGFubmVsX2lkcxgCIAMoCUIHwocZAyCAAir8BgoLSG9va1RyaWdnZXISHAoYSE9PS19UUklHR0VSX1VOU1BFQ0lGSUVEEAASIQodSE9PS19UUklHR0VSX0JFRk9SRV9CUk9BRENBU1QQARIgChxIT09LX1RSSUdHRVJfQUZURVJfQlJPQURDQVNUEAISJAogSE9PS19UUklHR0VSX09OX0NIQU5ORUxfQVRUQUNIRUQQAxIkCiBIT09LX1RSSUdHRVJfT05fQ0hBTk5FTF9ERVRBQ0hFRBAEEiEKHUhPT0tfVFJJR0dFUl9PTl9DSEFOTkVMX01VVEVEEAUSIwofSE9PS19UUklHR0VSX09OX0NIQU5ORUxfVU5NVVRFRBAGEiAKHEhPT0tfVFJJR0dFUl9PTl9ST09NX0NSRUFURUQQBxIfChtIT09LX1RSSUdHRVJfT05fUk9PTV9QQVVTRUQQCBIgChxIT09LX1RSSUdHRVJfT05fUk9PTV9SRVNVTUVEEAkSHwobSE9PS19UUklHR0VSX09OX1JPT01fQ0xPU0VEEAoSIQodSE9PS19UUklHR0VSX09OX1JPT01fQVJDSElWRUQQCxImCiJIT09LX1RSSUdHRVJfT05fUEFSVElDSVBBTlRfSk9JTkVEEAwSJAogSE9PS19UUklHR0VSX09OX1BBUlRJQ0lQQU5UX0xFRlQQDRInCiNIT09LX1RSSUdHRVJfT05fUEFSVElDSVBBTlRfVVBEQVRFRBAOEioKJkhPT0tfVFJJR0dFUl9PTl9QQVJUSUNJUEFOVF9JREVOVElGSUVEEA8SIAocSE9PS19UUklHR0VSX09OX1RBU0tfQ1JFQVRFRBAQEiMKH0hPT0tfVFJJR0dFUl9PTl9ERUxJVkVSWV9TVEFUVVMQERIZChVIT09LX1RSSUdHRVJfT05fRVJST1IQEhIhCh1IT09LX1RSSUdHRVJfT05fRVZFTlRfVVBEQVRFRBATEiEKHUhPT0tfVFJJR0dFUl9PTl9FVkVOVF9ERUxFVEVEEBQSHwobSE9PS19UUklHR0VSX0JFRk9SRV9ERUxJVkVSEBUSHgoaSE9PS19UUklHR0VSX0FGVEVSX0RFTElWRVIQFhIcChhIT09LX1RSSUdHRVJfT05fRkVFREJBQ0sQFxIjCh9IT09LX1RSSUdHRVJfT05fU0VTU0lPTl9TVEFSVEVEEBgqagoISG9va01vZGUSGQoVSE9PS19NT0RFX1VOU1BFQ0lGSUVEEAASFAoQSE9PS19NT0RFX0RFQ0lERRABEhYKEkhPT0tfTU9ERV9WQUxJREFURRACEhUKEUhPT0tfTU9ERV9PQlNFUlZFEAMqYwoNRmFpbHVyZVBvbGljeRIeChpGQUlMVVJFX1BPTElDWV9VTlNQRUNJRklFRBAAEhgKFEZBSUxVUkVfUE9MSUNZX0FMTE9XEAESGAoURkFJTFVSRV9QT0xJQ1lfQkxPQ0sQAipTCghMaWZldGltZRIYChRMSUZFVElNRV9VTlNQRUNJRklFRBAAEhQKEExJRkVUSU1FX1NFU1NJT04QARIXChNMSUZFVElNRV9QRVJTSVNURU5UEAJCMVovZ2l0aHViLmNvbS9yb29tZC9yb29tZC9zZGtzL2dvL3Jvb21kL3YxO3Jvb21kdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_roomd_v1_channel, file_roomd_v1_event, file_roomd_v1_room, file_roomd_v1_validation]);
+  fileDesc("ChNyb29tZC92MS9ob29rLnByb3RvEghyb29tZC52MSLUAgoKSG9va0ZpbHRlchI0Cg1jaGFubmVsX3R5cGVzGAEgAygOMhUucm9vbWQudjEuQ2hhbm5lbFR5cGVCBsKHGQIgQBIcCgtjaGFubmVsX2lkcxgCIAMoCUIHwocZAyCAAhIvCgpkaXJlY3Rpb25zGAMgAygOMhMucm9vbWQudjEuRGlyZWN0aW9uQgbChxkCIAgSMAoLZXZlbnRfdHlwZXMYBCADKA4yEy5yb29tZC52MS5FdmVudFR5cGVCBsKHGQIgQBIZCghyb29tX2lkcxgFIAMoCUIHwocZAyCACBJBCgtyb29tX2xhYmVscxgGIAMoCzIkLnJvb21kLnYxLkhvb2tGaWx0ZXIuUm9vbUxhYmVsc0VudHJ5QgbChxkCIEAaMQoPUm9vbUxhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidwoQQ29udGV4dFNlbGVjdGlvbhIMCgRyb29tGAEgASgIEhAKCGJpbmRpbmdzGAIgASgIEhQKDHBhcnRpY2lwYW50cxgDIAEoCBItCg1yZWNlbnRfZXZlbnRzGAQgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAAGlAIvIDCghIb29rU3BlYxIvCgh0cmlnZ2VycxgBIAMoDjIVLnJvb21kLnYxLkhvb2tUcmlnZ2VyQgbChxkCIEASIAoEbW9kZRgCIAEoDjISLnJvb21kLnYxLkhvb2tNb2RlEiQKBmZpbHRlchgDIAEoCzIULnJvb21kLnYxLkhvb2tGaWx0ZXISEAoIcHJpb3JpdHkYBCABKBESQgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAAAAADEAAAAAAMByQBIvCg5mYWlsdXJlX3BvbGljeRgGIAEoDjIXLnJvb21kLnYxLkZhaWx1cmVQb2xpY3kSJAoIbGlmZXRpbWUYByABKA4yEi5yb29tZC52MS5MaWZldGltZRIrCgdjb250ZXh0GAggASgLMhoucm9vbWQudjEuQ29udGV4dFNlbGVjdGlvbhIOCgZzaGFkb3cYCSABKAgSKAoIZGVsaXZlcnkYCiABKA4yFi5yb29tZC52MS5Ib29rRGVsaXZlcnkSLAoMbWF4X2F0dGVtcHRzGAsgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEisKC21heF9iYWNrbG9nGAwgASgDQhbChxkSKQAAAAAAAAAAMQAAAADQEmNBIowDCgRIb29rEgwKBG5hbWUYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEiAKBHNwZWMYAyABKAsyEi5yb29tZC52MS5Ib29rU3BlYxIjCgVzdGF0ZRgEIAEoDjIULnJvb21kLnYxLkhvb2suU3RhdGUSGAoQYXR0YWNoZWRfd29ya2VycxgFIAEoBRIPCgdkcm9wcGVkGAYgASgDEi8KC2NyZWF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgJIAEoCRIPCgdiYWNrbG9nGAogASgDEg4KBnBhcmtlZBgLIAEoAyJaCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABEhAKDFNUQVRFX1BBVVNFRBACEhYKElNUQVRFX0NJUkNVSVRfT1BFThADIpEBCgtIb29rUGF5bG9hZBIkCgVldmVudBgBIAEoCzITLnJvb21kLnYxLlJvb21FdmVudEgAEiYKCGRlbGl2ZXJ5GAIgASgLMhIucm9vbWQudjEuRGVsaXZlcnlIABIsCgtvYnNlcnZhdGlvbhgDIAEoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uSABCBgoEa2luZCLBAgoMSG9va0RlY2lzaW9uEiAKBWFsbG93GAEgASgLMg8ucm9vbWQudjEuQWxsb3dIABIgCgVibG9jaxgCIAEoCzIPLnJvb21kLnYxLkJsb2NrSAASIgoGbW9kaWZ5GAMgASgLMhAucm9vbWQudjEuTW9kaWZ5SAASOAoPaW5qZWN0ZWRfZXZlbnRzGAQgAygLMhcucm9vbWQudjEuSW5qZWN0ZWRFdmVudEIGwocZAiAgEiUKBXRhc2tzGAUgAygLMg4ucm9vbWQudjEuVGFza0IGwocZAiAgEjMKDG9ic2VydmF0aW9ucxgGIAMoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uQgbChxkCICASKQoIbWV0YWRhdGEYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QggKBmFjdGlvbiIHCgVBbGxvdyI3CgVCbG9jaxIXCgZyZWFzb24YASABKAlCB8KHGQMQgBASFQoEY29kZRgCIAEoCUIHwocZAxCAASJpCgZNb2RpZnkSLgoHcGF5bG9hZBgBIAEoCzIVLnJvb21kLnYxLkhvb2tQYXlsb2FkQgbChxkCCAESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrImAKDUluamVjdGVkRXZlbnQSKgoFZXZlbnQYASABKAsyEy5yb29tZC52MS5Sb29tRXZlbnRCBsKHGQIIARIjChJ0YXJnZXRfY2hhbm5lbF9pZHMYAiADKAlCB8KHGQMggAIq/AYKC0hvb2tUcmlnZ2VyEhwKGEhPT0tfVFJJR0dFUl9VTlNQRUNJRklFRBAAEiEKHUhPT0tfVFJJR0dFUl9CRUZPUkVfQlJPQURDQVNUEAESIAocSE9PS19UUklHR0VSX0FGVEVSX0JST0FEQ0FTVBACEiQKIEhPT0tfVFJJR0dFUl9PTl9DSEFOTkVMX0FUVEFDSEVEEAMSJAogSE9PS19UUklHR0VSX09OX0NIQU5ORUxfREVUQUNIRUQQBBIhCh1IT09LX1RSSUdHRVJfT05fQ0hBTk5FTF9NVVRFRBAFEiMKH0hPT0tfVFJJR0dFUl9PTl9DSEFOTkVMX1VOTVVURUQQBhIgChxIT09LX1RSSUdHRVJfT05fUk9PTV9DUkVBVEVEEAcSHwobSE9PS19UUklHR0VSX09OX1JPT01fUEFVU0VEEAgSIAocSE9PS19UUklHR0VSX09OX1JPT01fUkVTVU1FRBAJEh8KG0hPT0tfVFJJR0dFUl9PTl9ST09NX0NMT1NFRBAKEiEKHUhPT0tfVFJJR0dFUl9PTl9ST09NX0FSQ0hJVkVEEAsSJgoiSE9PS19UUklHR0VSX09OX1BBUlRJQ0lQQU5UX0pPSU5FRBAMEiQKIEhPT0tfVFJJR0dFUl9PTl9QQVJUSUNJUEFOVF9MRUZUEA0SJwojSE9PS19UUklHR0VSX09OX1BBUlRJQ0lQQU5UX1VQREFURUQQDhIqCiZIT09LX1RSSUdHRVJfT05fUEFSVElDSVBBTlRfSURFTlRJRklFRBAPEiAKHEhPT0tfVFJJR0dFUl9PTl9UQVNLX0NSRUFURUQQEBIjCh9IT09LX1RSSUdHRVJfT05fREVMSVZFUllfU1RBVFVTEBESGQoVSE9PS19UUklHR0VSX09OX0VSUk9SEBISIQodSE9PS19UUklHR0VSX09OX0VWRU5UX1VQREFURUQQExIhCh1IT09LX1RSSUdHRVJfT05fRVZFTlRfREVMRVRFRBAUEh8KG0hPT0tfVFJJR0dFUl9CRUZPUkVfREVMSVZFUhAVEh4KGkhPT0tfVFJJR0dFUl9BRlRFUl9ERUxJVkVSEBYSHAoYSE9PS19UUklHR0VSX09OX0ZFRURCQUNLEBcSIwofSE9PS19UUklHR0VSX09OX1NFU1NJT05fU1RBUlRFRBAYKmoKCEhvb2tNb2RlEhkKFUhPT0tfTU9ERV9VTlNQRUNJRklFRBAAEhQKEEhPT0tfTU9ERV9ERUNJREUQARIWChJIT09LX01PREVfVkFMSURBVEUQAhIVChFIT09LX01PREVfT0JTRVJWRRADKmMKDUZhaWx1cmVQb2xpY3kSHgoaRkFJTFVSRV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIYChRGQUlMVVJFX1BPTElDWV9BTExPVxABEhgKFEZBSUxVUkVfUE9MSUNZX0JMT0NLEAIqZQoMSG9va0RlbGl2ZXJ5Eh0KGUhPT0tfREVMSVZFUllfVU5TUEVDSUZJRUQQABIbChdIT09LX0RFTElWRVJZX0VQSEVNRVJBTBABEhkKFUhPT0tfREVMSVZFUllfRFVSQUJMRRACKlMKCExpZmV0aW1lEhgKFExJRkVUSU1FX1VOU1BFQ0lGSUVEEAASFAoQTElGRVRJTUVfU0VTU0lPThABEhcKE0xJRkVUSU1FX1BFUlNJU1RFTlQQAkIxWi9naXRodWIuY29tL3Jvb21kL3Jvb21kL3Nka3MvZ28vcm9vbWQvdjE7cm9vbWR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_roomd_v1_channel, file_roomd_v1_event, file_roomd_v1_room, file_roomd_v1_validation]);
 
 /**
  * What a hook looks at. Lists mean "any of", combine with "and"; an empty list
@@ -190,6 +190,29 @@ export type HookSpec = Message<"roomd.v1.HookSpec"> & {
    * @generated from field: bool shadow = 9;
    */
   shadow: boolean;
+
+  /**
+   * OBSERVE: what becomes of what it cannot be told now. DURABLE stays DURABLE: delete the hook
+   * and create another one.
+   *
+   * @generated from field: roomd.v1.HookDelivery delivery = 10;
+   */
+  delivery: HookDelivery;
+
+  /**
+   * DURABLE: attempts before an invocation is parked. 0: 10.
+   *
+   * @generated from field: int32 max_attempts = 11;
+   */
+  maxAttempts: number;
+
+  /**
+   * DURABLE: how many invocations may wait. Beyond it the oldest are parked without an attempt,
+   * counted, and told as the framework event hook_backlog_overflow. 0: 100,000.
+   *
+   * @generated from field: int64 max_backlog = 12;
+   */
+  maxBacklog: bigint;
 };
 
 /**
@@ -267,6 +290,20 @@ export type Hook = Message<"roomd.v1.Hook"> & {
    * @generated from field: string etag = 9;
    */
   etag: string;
+
+  /**
+   * DURABLE: invocations that wait, those that a worker has included.
+   *
+   * @generated from field: int64 backlog = 10;
+   */
+  backlog: bigint;
+
+  /**
+   * DURABLE: invocations that were given up and can be replayed or purged.
+   *
+   * @generated from field: int64 parked = 11;
+   */
+  parked: bigint;
 };
 
 /**
@@ -800,6 +837,64 @@ export const FailurePolicySchema: GenEnum<FailurePolicy> = /*@__PURE__*/
   enumDesc(file_roomd_v1_hook, 2);
 
 /**
+ * What becomes of what an OBSERVE hook cannot be told now.
+ *
+ * @generated from enum roomd.v1.HookDelivery
+ */
+export enum HookDelivery {
+  /**
+   * EPHEMERAL.
+   *
+   * @generated from enum value: HOOK_DELIVERY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Told at most once, as it happens. With nobody attached, or with the windows full, it is
+   * dropped; drops are counted in `Hook.dropped` and told to the workers in a Notice.
+   *
+   * @generated from enum value: HOOK_DELIVERY_EPHEMERAL = 1;
+   */
+  EPHEMERAL = 1,
+
+  /**
+   * Told at least once. What a hook is to see is stored in the transaction that makes it true,
+   * so that no crash loses it, and kept until a worker answers Done. Only for OBSERVE and
+   * PERSISTENT (INVALID_ARGUMENT/DURABLE_NEEDS_PERSISTENT).
+   *
+   * Order: of one room one invocation after another, in the order of the commits; rooms side
+   * by side. Nothing is told before its predecessor was answered or given up.
+   *
+   * Repetition: the same `invocation_id` over all attempts and restarts. A worker that keeps
+   * the last id of each room recognises every repetition that follows a crash.
+   *
+   * Failure: a Failure, no answer in time, an answer against the rules, or a worker that is
+   * gone is an attempt. It is made again after 1 s, twice as long after each further one, at
+   * most 5 min, or after Failure.retry_after; at once when a worker was lost for the first
+   * time. After `max_attempts`, or a Failure that is not retryable, it is parked: it stays
+   * stored, the next one of its room is told, and the framework event hook_invocation_parked
+   * says so. See ListParkedInvocations. With nobody attached nothing is attempted: it waits.
+   *
+   * Privacy: an event is told as it may be read when it is told: one that was edited as it is
+   * now, one that was withdrawn without its content.
+   *
+   * Tasks and observations of Done are stored in one transaction with the acknowledgement: a
+   * repetition does not double them. wait=DELIVERED does not wait for durable observers. A
+   * backlog takes at most half of a worker's observers' window, so that what is ephemeral
+   * still passes.
+   *
+   * @generated from enum value: HOOK_DELIVERY_DURABLE = 2;
+   */
+  DURABLE = 2,
+}
+
+/**
+ * Describes the enum roomd.v1.HookDelivery.
+ */
+export const HookDeliverySchema: GenEnum<HookDelivery> = /*@__PURE__*/
+  enumDesc(file_roomd_v1_hook, 3);
+
+/**
  * How long a hook lives.
  *
  * @generated from enum roomd.v1.Lifetime
@@ -831,5 +926,5 @@ export enum Lifetime {
  * Describes the enum roomd.v1.Lifetime.
  */
 export const LifetimeSchema: GenEnum<Lifetime> = /*@__PURE__*/
-  enumDesc(file_roomd_v1_hook, 3);
+  enumDesc(file_roomd_v1_hook, 4);
 

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file roomd/v1/hook_service.proto.
  */
 export const file_roomd_v1_hook_service: GenFile = /*@__PURE__*/
-  fileDesc("Chtyb29tZC92MS9ob29rX3NlcnZpY2UucHJvdG8SCHJvb21kLnYxIpMDCg5Db25uZWN0UmVxdWVzdBIgCgVoZWxsbxgBIAEoCzIPLnJvb21kLnYxLkhlbGxvSAASIgoGYXR0YWNoGAIgASgLMhAucm9vbWQudjEuQXR0YWNoSAASIgoGZGV0YWNoGAMgASgLMhAucm9vbWQudjEuRGV0YWNoSAASKAoHcmVzdWx0cxgEIAEoCzIVLnJvb21kLnYxLlJlc3VsdEJhdGNoSAASLQoMcmVzdWx0X2NodW5rGAUgASgLMhUucm9vbWQudjEuUmVzdWx0Q2h1bmtIABIiCgZleHRlbmQYBiABKAsyEC5yb29tZC52MS5FeHRlbmRIABIpCgpzZXRfd2luZG93GAcgASgLMhMucm9vbWQudjEuU2V0V2luZG93SAASJAoHZ29vZGJ5ZRgIIAEoCzIRLnJvb21kLnYxLkdvb2RieWVIABIeCgRwaW5nGAkgASgLMg4ucm9vbWQudjEuUGluZ0gAEh4KBHBvbmcYCiABKAsyDi5yb29tZC52MS5Qb25nSABCCQoHbWVzc2FnZSKZAgoFSGVsbG8SGQoRcHJvdG9jb2xfcmV2aXNpb24YASABKAUSGAoIZmVhdHVyZXMYAiADKAlCBsKHGQIgQBIaCgl3b3JrZXJfaWQYAyABKAlCB8KHGQMQgAISGQoIc2RrX25hbWUYBCABKAlCB8KHGQMQgAESGwoLc2RrX3ZlcnNpb24YBSABKAlCBsKHGQIQQBIzCgZsYWJlbHMYBiADKAsyGy5yb29tZC52MS5IZWxsby5MYWJlbHNFbnRyeUIGwocZAiBAEiMKBndpbmRvdxgHIAEoCzITLnJvb21kLnYxLlNldFdpbmRvdxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjAKC1Jlc3VsdEJhdGNoEiEKB3Jlc3VsdHMYASADKAsyEC5yb29tZC52MS5SZXN1bHQiSQoGQXR0YWNoEiwKCGhhbmRsZXJzGAEgAygLMhEucm9vbWQudjEuSGFuZGxlckIHwocZAyCACBIRCglhdHRhY2hfaWQYAiABKAMijAEKB0hhbmRsZXISKAoEbmFtZRgBIAEoCUIawocZFggBED8aEFthLXpdW2EtejAtOV8tXSoSIwoEc3BlYxgCIAEoCzIVLnJvb21kLnYxLkhhbmRsZXJTcGVjEgwKBGV0YWcYAyABKAkSJAoNbWF4X2luX2ZsaWdodBgEIAEoBUINwocZCSkAAAAAAAAAACIgCgZEZXRhY2gSFgoFbmFtZXMYASADKAlCB8KHGQMggAgi1QEKBlJlc3VsdBIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEioKCGRlY2lzaW9uGAMgASgLMhYucm9vbWQudjEuSG9va0RlY2lzaW9uSAASHgoEZG9uZRgEIAEoCzIOLnJvb21kLnYxLkRvbmVIABIoCgV2YWx1ZRgFIAEoCzIXLnJvb21kLnYxLkhhbmRsZXJSZXN1bHRIABIkCgdmYWlsdXJlGAYgASgLMhEucm9vbWQudjEuRmFpbHVyZUgAQgkKB291dGNvbWUiYgoERG9uZRIlCgV0YXNrcxgBIAMoCzIOLnJvb21kLnYxLlRhc2tCBsKHGQIgIBIzCgxvYnNlcnZhdGlvbnMYAiADKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbkIGwocZAiAgIm4KB0ZhaWx1cmUSIAoGc3RhdHVzGAEgASgLMhAucm9vbWQudjEuU3RhdHVzEhEKCXJldHJ5YWJsZRgCIAEoCBIuCgtyZXRyeV9hZnRlchgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJsCgtSZXN1bHRDaHVuaxIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEhAKCHNlcXVlbmNlGAMgASgDEiUKBWNodW5rGAQgASgLMhYucm9vbWQudjEuSGFuZGxlckNodW5rIloKBkV4dGVuZBIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ieQoJU2V0V2luZG93EiMKDHJlcGx5X3dpbmRvdxgBIAEoBUINwocZCSkAAAAAAAAAABIlCg5vYnNlcnZlX3dpbmRvdxgCIAEoBUINwocZCSkAAAAAAAAAABIgCgltYXhfYnl0ZXMYAyABKANCDcKHGQkpAAAAAAAAAAAiIgoHR29vZGJ5ZRIXCgZyZWFzb24YASABKAlCB8KHGQMQgAIiFQoEUGluZxINCgVub25jZRgBIAEoAyKUAwoPQ29ubmVjdFJlc3BvbnNlEiQKB3dlbGNvbWUYASABKAsyES5yb29tZC52MS5XZWxjb21lSAASJgoIYXR0YWNoZWQYAiABKAsyEi5yb29tZC52MS5BdHRhY2hlZEgAEiYKCGRldGFjaGVkGAMgASgLMhIucm9vbWQudjEuRGV0YWNoZWRIABIwCgtpbnZvY2F0aW9ucxgEIAEoCzIZLnJvb21kLnYxLkludm9jYXRpb25CYXRjaEgAEiIKBmNhbmNlbBgFIAEoCzIQLnJvb21kLnYxLkNhbmNlbEgAEiQKB3NldHRsZWQYBiABKAsyES5yb29tZC52MS5TZXR0bGVkSAASIAoFZHJhaW4YByABKAsyDy5yb29tZC52MS5EcmFpbkgAEiIKBm5vdGljZRgIIAEoCzIQLnJvb21kLnYxLk5vdGljZUgAEh4KBHBvbmcYCSABKAsyDi5yb29tZC52MS5Qb25nSAASHgoEcGluZxgKIAEoCzIOLnJvb21kLnYxLlBpbmdIAEIJCgdtZXNzYWdlIsABCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSGQoRcHJvdG9jb2xfcmV2aXNpb24YAiABKAUSEAoIZmVhdHVyZXMYAyADKAkSMAoNcGluZ19pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFtYXhfbWVzc2FnZV9ieXRlcxgFIAEoAxIPCgdub2RlX2lkGAYgASgJEhYKDnNlcnZlcl92ZXJzaW9uGAcgASgJIjwKD0ludm9jYXRpb25CYXRjaBIpCgtpbnZvY2F0aW9ucxgBIAMoCzIULnJvb21kLnYxLkludm9jYXRpb24isgEKCEF0dGFjaGVkEhEKCWF0dGFjaF9pZBgBIAEoAxIyCghoYW5kbGVycxgCIAMoCzIgLnJvb21kLnYxLkF0dGFjaGVkLkhhbmRsZXJTdGF0dXMaXwoNSGFuZGxlclN0YXR1cxIMCgRuYW1lGAEgASgJEiAKBnN0YXR1cxgCIAEoCzIQLnJvb21kLnYxLlN0YXR1cxIMCgRldGFnGAMgASgJEhAKCHdhcm5pbmdzGAQgAygJIjsKCERldGFjaGVkEg0KBW5hbWVzGAEgAygJEiAKBnN0YXR1cxgCIAEoCzIQLnJvb21kLnYxLlN0YXR1cyKMBAoKSW52b2NhdGlvbhIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEg8KB2hhbmRsZXIYAyABKAkSDwoHYXR0ZW1wdBgEIAEoBRIWCg5yZXBseV9leHBlY3RlZBgFIAEoCBIqCgd0aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD29yZ2FuaXphdGlvbl9pZBgHIAEoCRIPCgdyb29tX2lkGAggASgJEiYKB3RyaWdnZXIYCSABKA4yFS5yb29tZC52MS5Ib29rVHJpZ2dlchImCgdjb250ZXh0GAogASgLMhUucm9vbWQudjEuUm9vbUNvbnRleHQSPQoNdHJhY2VfY29udGV4dBgLIAMoCzImLnJvb21kLnYxLkludm9jYXRpb24uVHJhY2VDb250ZXh0RW50cnkSJQoEaG9vaxgMIAEoCzIVLnJvb21kLnYxLkhvb2tQYXlsb2FkSAASJQoEY2FsbBgNIAEoCzIVLnJvb21kLnYxLkhhbmRsZXJDYWxsSAASLQoIb3ZlcnNpemUYDiABKAsyGS5yb29tZC52MS5PdmVyc2l6ZVBheWxvYWRIABozChFUcmFjZUNvbnRleHRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBWlucHV0IiUKD092ZXJzaXplUGF5bG9hZBISCgpzaXplX2J5dGVzGAEgASgDIssBCgZDYW5jZWwSFQoNaW52b2NhdGlvbl9pZBgBIAEoCRInCgZyZWFzb24YAiABKA4yFy5yb29tZC52MS5DYW5jZWwuUmVhc29uIoABCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEwoPUkVBU09OX0RFQURMSU5FEAESFgoSUkVBU09OX0NBTExFUl9HT05FEAISFQoRUkVBU09OX1NVUEVSU0VERUQQAxIaChZSRUFTT05fSEFORExFUl9SRU1PVkVEEAQiiAIKB1NldHRsZWQSFQoNaW52b2NhdGlvbl9pZBgBIAEoCRIyCgtkaXNwb3NpdGlvbhgCIAEoDjIdLnJvb21kLnYxLlNldHRsZWQuRGlzcG9zaXRpb24SIAoGc3RhdHVzGAMgASgLMhAucm9vbWQudjEuU3RhdHVzIo8BCgtEaXNwb3NpdGlvbhIbChdESVNQT1NJVElPTl9VTlNQRUNJRklFRBAAEhQKEERJU1BPU0lUSU9OX0xBVEUQARIbChdESVNQT1NJVElPTl9TVEFMRV9MRUFTRRACEhcKE0RJU1BPU0lUSU9OX0lOVkFMSUQQAxIXChNESVNQT1NJVElPTl9VTktOT1dOEAQi3gEKBURyYWluEiYKBnJlYXNvbhgBIAEoDjIWLnJvb21kLnYxLkRyYWluLlJlYXNvbhIoCgVncmFjZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzChByZWNvbm5lY3Rfaml0dGVyGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIYChRSRUFTT05fTk9ERV9TSFVURE9XThABEhIKDlJFQVNPTl9NQVhfQUdFEAIiRwoGTm90aWNlEgwKBGNvZGUYASABKAkSDwoHaGFuZGxlchgCIAEoCRINCgVjb3VudBgDIAEoAxIPCgdtZXNzYWdlGAQgASgJIhUKBFBvbmcSDQoFbm9uY2UYASABKAMihAEKEUNyZWF0ZUhvb2tSZXF1ZXN0EigKBG5hbWUYASABKAlCGsKHGRYIARA/GhBbYS16XVthLXowLTlfLV0qEigKBHNwZWMYAiABKAsyEi5yb29tZC52MS5Ib29rU3BlY0IGwocZAggBEhsKCnJlcXVlc3RfaWQYAyABKAlCB8KHGQMQgAIiMgoSQ3JlYXRlSG9va1Jlc3BvbnNlEhwKBGhvb2sYASABKAsyDi5yb29tZC52MS5Ib29rIigKDkdldEhvb2tSZXF1ZXN0EhYKBG5hbWUYASABKAlCCMKHGQQIARA/Ii8KD0dldEhvb2tSZXNwb25zZRIcCgRob29rGAEgASgLMg4ucm9vbWQudjEuSG9vayKCAQoQTGlzdEhvb2tzUmVxdWVzdBIpCglwYWdlX3NpemUYASABKAVCFsKHGRIpAAAAAAAAAAAxAAAAAABAj0ASGwoKcGFnZV90b2tlbhgCIAEoCUIHwocZAxCAEBImCgd0cmlnZ2VyGAMgASgOMhUucm9vbWQudjEuSG9va1RyaWdnZXIiSwoRTGlzdEhvb2tzUmVzcG9uc2USHQoFaG9va3MYASADKAsyDi5yb29tZC52MS5Ib29rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKdAQoRVXBkYXRlSG9va1JlcXVlc3QSFgoEbmFtZRgBIAEoCUIIwocZBAgBED8SKAoEc3BlYxgCIAEoCzISLnJvb21kLnYxLkhvb2tTcGVjQgbChxkCCAESLwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKBGV0YWcYBCABKAlCB8KHGQMQgAIiMgoSVXBkYXRlSG9va1Jlc3BvbnNlEhwKBGhvb2sYASABKAsyDi5yb29tZC52MS5Ib29rIkIKEURlbGV0ZUhvb2tSZXF1ZXN0EhYKBG5hbWUYASABKAlCCMKHGQQIARA/EhUKBGV0YWcYAiABKAlCB8KHGQMQgAIiFAoSRGVsZXRlSG9va1Jlc3BvbnNlIioKEFBhdXNlSG9va1JlcXVlc3QSFgoEbmFtZRgBIAEoCUIIwocZBAgBED8iMQoRUGF1c2VIb29rUmVzcG9uc2USHAoEaG9vaxgBIAEoCzIOLnJvb21kLnYxLkhvb2siKwoRUmVzdW1lSG9va1JlcXVlc3QSFgoEbmFtZRgBIAEoCUIIwocZBAgBED8iMgoSUmVzdW1lSG9va1Jlc3BvbnNlEhwKBGhvb2sYASABKAsyDi5yb29tZC52MS5Ib29rIqUBChBUZXN0SG9va3NSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIuCgd0cmlnZ2VyGAIgASgOMhUucm9vbWQudjEuSG9va1RyaWdnZXJCBsKHGQIIARIuCgdwYXlsb2FkGAMgASgLMhUucm9vbWQudjEuSG9va1BheWxvYWRCBsKHGQIIARIVCgRvbmx5GAQgAygJQgfChxkDIIACIssCChFUZXN0SG9va3NSZXNwb25zZRIvCgVzdGVwcxgBIAMoCzIgLnJvb21kLnYxLlRlc3RIb29rc1Jlc3BvbnNlLlN0ZXASDwoHYmxvY2tlZBgCIAEoCBIsCg1maW5hbF9wYXlsb2FkGAMgASgLMhUucm9vbWQudjEuSG9va1BheWxvYWQSDgoGcmVhc29uGAQgASgJGrUBCgRTdGVwEgwKBGhvb2sYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEicKBHRvb2sYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoIZGVjaXNpb24YBCABKAsyFi5yb29tZC52MS5Ib29rRGVjaXNpb24SIAoGc3RhdHVzGAUgASgLMhAucm9vbWQudjEuU3RhdHVzEhcKD3NraXBwZWRfYmVjYXVzZRgGIAEoCSJwChFXYXRjaEhvb2tzUmVxdWVzdBJDCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAADgPzEAAAAAAABOQBIWCgVob29rcxgCIAMoCUIHwocZAyCAAiLLAwoSV2F0Y2hIb29rc1Jlc3BvbnNlEisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKBWhvb2tzGAIgAygLMiUucm9vbWQudjEuV2F0Y2hIb29rc1Jlc3BvbnNlLkFjdGl2aXR5Eg8KB29taXR0ZWQYAyABKAUawAIKCEFjdGl2aXR5EgwKBGhvb2sYASABKAkSEwoLaW52b2NhdGlvbnMYAiABKAMSRQoIdmVyZGljdHMYAyADKAsyMy5yb29tZC52MS5XYXRjaEhvb2tzUmVzcG9uc2UuQWN0aXZpdHkuVmVyZGljdHNFbnRyeRImCgNwNTAYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCWluX2ZsaWdodBgGIAEoBRIPCgd3YWl0aW5nGAcgASgFEg8KB3dvcmtlcnMYCCABKAUSFAoMY2lyY3VpdF9vcGVuGAkgASgIGi8KDVZlcmRpY3RzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ASJ1ChJMaXN0V29ya2Vyc1JlcXVlc3QSKQoJcGFnZV9zaXplGAEgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAiABKAlCB8KHGQMQgBASFwoHaGFuZGxlchgDIAEoCUIGwocZAhA/IrECChNMaXN0V29ya2Vyc1Jlc3BvbnNlEjUKB3dvcmtlcnMYASADKAsyJC5yb29tZC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlLldvcmtlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkayQEKBldvcmtlchISCgpzZXNzaW9uX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCRIPCgdub2RlX2lkGAMgASgJEgsKA3NkaxgEIAEoCRIQCghoYW5kbGVycxgFIAMoCRIRCglpbl9mbGlnaHQYBiABKAUSIwoGd2luZG93GAcgASgLMhMucm9vbWQudjEuU2V0V2luZG93EjAKDGNvbm5lY3RfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTgobR2V0SW52b2NhdGlvblBheWxvYWRSZXF1ZXN0EiAKDWludm9jYXRpb25faWQYASABKAlCCcKHGQUIARCAAhINCgVsZWFzZRgCIAEoAyKdAQocR2V0SW52b2NhdGlvblBheWxvYWRSZXNwb25zZRIlCgRob29rGAEgASgLMhUucm9vbWQudjEuSG9va1BheWxvYWRIABIlCgRjYWxsGAIgASgLMhUucm9vbWQudjEuSGFuZGxlckNhbGxIABImCgdjb250ZXh0GAMgASgLMhUucm9vbWQudjEuUm9vbUNvbnRleHRCBwoFaW5wdXQyhQcKC0hvb2tTZXJ2aWNlEkcKCkNyZWF0ZUhvb2sSGy5yb29tZC52MS5DcmVhdGVIb29rUmVxdWVzdBocLnJvb21kLnYxLkNyZWF0ZUhvb2tSZXNwb25zZRI+CgdHZXRIb29rEhgucm9vbWQudjEuR2V0SG9va1JlcXVlc3QaGS5yb29tZC52MS5HZXRIb29rUmVzcG9uc2USRAoJTGlzdEhvb2tzEhoucm9vbWQudjEuTGlzdEhvb2tzUmVxdWVzdBobLnJvb21kLnYxLkxpc3RIb29rc1Jlc3BvbnNlEkcKClVwZGF0ZUhvb2sSGy5yb29tZC52MS5VcGRhdGVIb29rUmVxdWVzdBocLnJvb21kLnYxLlVwZGF0ZUhvb2tSZXNwb25zZRJHCgpEZWxldGVIb29rEhsucm9vbWQudjEuRGVsZXRlSG9va1JlcXVlc3QaHC5yb29tZC52MS5EZWxldGVIb29rUmVzcG9uc2USRAoJUGF1c2VIb29rEhoucm9vbWQudjEuUGF1c2VIb29rUmVxdWVzdBobLnJvb21kLnYxLlBhdXNlSG9va1Jlc3BvbnNlEkcKClJlc3VtZUhvb2sSGy5yb29tZC52MS5SZXN1bWVIb29rUmVxdWVzdBocLnJvb21kLnYxLlJlc3VtZUhvb2tSZXNwb25zZRJECglUZXN0SG9va3MSGi5yb29tZC52MS5UZXN0SG9va3NSZXF1ZXN0Ghsucm9vbWQudjEuVGVzdEhvb2tzUmVzcG9uc2USSQoKV2F0Y2hIb29rcxIbLnJvb21kLnYxLldhdGNoSG9va3NSZXF1ZXN0Ghwucm9vbWQudjEuV2F0Y2hIb29rc1Jlc3BvbnNlMAESSgoLTGlzdFdvcmtlcnMSHC5yb29tZC52MS5MaXN0V29ya2Vyc1JlcXVlc3QaHS5yb29tZC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlEmUKFEdldEludm9jYXRpb25QYXlsb2FkEiUucm9vbWQudjEuR2V0SW52b2NhdGlvblBheWxvYWRSZXF1ZXN0GiYucm9vbWQudjEuR2V0SW52b2NhdGlvblBheWxvYWRSZXNwb25zZRJCCgdDb25uZWN0Ehgucm9vbWQudjEuQ29ubmVjdFJlcXVlc3QaGS5yb29tZC52MS5Db25uZWN0UmVzcG9uc2UoATABQjFaL2dpdGh1Yi5jb20vcm9vbWQvcm9vbWQvc2Rrcy9nby9yb29tZC92MTtyb29tZHYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_roomd_v1_error, file_roomd_v1_handler, file_roomd_v1_hook, file_roomd_v1_room, file_roomd_v1_validation]);
+  fileDesc("Chtyb29tZC92MS9ob29rX3NlcnZpY2UucHJvdG8SCHJvb21kLnYxIpMDCg5Db25uZWN0UmVxdWVzdBIgCgVoZWxsbxgBIAEoCzIPLnJvb21kLnYxLkhlbGxvSAASIgoGYXR0YWNoGAIgASgLMhAucm9vbWQudjEuQXR0YWNoSAASIgoGZGV0YWNoGAMgASgLMhAucm9vbWQudjEuRGV0YWNoSAASKAoHcmVzdWx0cxgEIAEoCzIVLnJvb21kLnYxLlJlc3VsdEJhdGNoSAASLQoMcmVzdWx0X2NodW5rGAUgASgLMhUucm9vbWQudjEuUmVzdWx0Q2h1bmtIABIiCgZleHRlbmQYBiABKAsyEC5yb29tZC52MS5FeHRlbmRIABIpCgpzZXRfd2luZG93GAcgASgLMhMucm9vbWQudjEuU2V0V2luZG93SAASJAoHZ29vZGJ5ZRgIIAEoCzIRLnJvb21kLnYxLkdvb2RieWVIABIeCgRwaW5nGAkgASgLMg4ucm9vbWQudjEuUGluZ0gAEh4KBHBvbmcYCiABKAsyDi5yb29tZC52MS5Qb25nSABCCQoHbWVzc2FnZSKZAgoFSGVsbG8SGQoRcHJvdG9jb2xfcmV2aXNpb24YASABKAUSGAoIZmVhdHVyZXMYAiADKAlCBsKHGQIgQBIaCgl3b3JrZXJfaWQYAyABKAlCB8KHGQMQgAISGQoIc2RrX25hbWUYBCABKAlCB8KHGQMQgAESGwoLc2RrX3ZlcnNpb24YBSABKAlCBsKHGQIQQBIzCgZsYWJlbHMYBiADKAsyGy5yb29tZC52MS5IZWxsby5MYWJlbHNFbnRyeUIGwocZAiBAEiMKBndpbmRvdxgHIAEoCzITLnJvb21kLnYxLlNldFdpbmRvdxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjAKC1Jlc3VsdEJhdGNoEiEKB3Jlc3VsdHMYASADKAsyEC5yb29tZC52MS5SZXN1bHQiSQoGQXR0YWNoEiwKCGhhbmRsZXJzGAEgAygLMhEucm9vbWQudjEuSGFuZGxlckIHwocZAyCACBIRCglhdHRhY2hfaWQYAiABKAMijAEKB0hhbmRsZXISKAoEbmFtZRgBIAEoCUIawocZFggBED8aEFthLXpdW2EtejAtOV8tXSoSIwoEc3BlYxgCIAEoCzIVLnJvb21kLnYxLkhhbmRsZXJTcGVjEgwKBGV0YWcYAyABKAkSJAoNbWF4X2luX2ZsaWdodBgEIAEoBUINwocZCSkAAAAAAAAAACIgCgZEZXRhY2gSFgoFbmFtZXMYASADKAlCB8KHGQMggAgi1QEKBlJlc3VsdBIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEioKCGRlY2lzaW9uGAMgASgLMhYucm9vbWQudjEuSG9va0RlY2lzaW9uSAASHgoEZG9uZRgEIAEoCzIOLnJvb21kLnYxLkRvbmVIABIoCgV2YWx1ZRgFIAEoCzIXLnJvb21kLnYxLkhhbmRsZXJSZXN1bHRIABIkCgdmYWlsdXJlGAYgASgLMhEucm9vbWQudjEuRmFpbHVyZUgAQgkKB291dGNvbWUiYgoERG9uZRIlCgV0YXNrcxgBIAMoCzIOLnJvb21kLnYxLlRhc2tCBsKHGQIgIBIzCgxvYnNlcnZhdGlvbnMYAiADKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbkIGwocZAiAgIm4KB0ZhaWx1cmUSIAoGc3RhdHVzGAEgASgLMhAucm9vbWQudjEuU3RhdHVzEhEKCXJldHJ5YWJsZRgCIAEoCBIuCgtyZXRyeV9hZnRlchgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJsCgtSZXN1bHRDaHVuaxIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEhAKCHNlcXVlbmNlGAMgASgDEiUKBWNodW5rGAQgASgLMhYucm9vbWQudjEuSGFuZGxlckNodW5rIloKBkV4dGVuZBIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ieQoJU2V0V2luZG93EiMKDHJlcGx5X3dpbmRvdxgBIAEoBUINwocZCSkAAAAAAAAAABIlCg5vYnNlcnZlX3dpbmRvdxgCIAEoBUINwocZCSkAAAAAAAAAABIgCgltYXhfYnl0ZXMYAyABKANCDcKHGQkpAAAAAAAAAAAiIgoHR29vZGJ5ZRIXCgZyZWFzb24YASABKAlCB8KHGQMQgAIiFQoEUGluZxINCgVub25jZRgBIAEoAyKUAwoPQ29ubmVjdFJlc3BvbnNlEiQKB3dlbGNvbWUYASABKAsyES5yb29tZC52MS5XZWxjb21lSAASJgoIYXR0YWNoZWQYAiABKAsyEi5yb29tZC52MS5BdHRhY2hlZEgAEiYKCGRldGFjaGVkGAMgASgLMhIucm9vbWQudjEuRGV0YWNoZWRIABIwCgtpbnZvY2F0aW9ucxgEIAEoCzIZLnJvb21kLnYxLkludm9jYXRpb25CYXRjaEgAEiIKBmNhbmNlbBgFIAEoCzIQLnJvb21kLnYxLkNhbmNlbEgAEiQKB3NldHRsZWQYBiABKAsyES5yb29tZC52MS5TZXR0bGVkSAASIAoFZHJhaW4YByABKAsyDy5yb29tZC52MS5EcmFpbkgAEiIKBm5vdGljZRgIIAEoCzIQLnJvb21kLnYxLk5vdGljZUgAEh4KBHBvbmcYCSABKAsyDi5yb29tZC52MS5Qb25nSAASHgoEcGluZxgKIAEoCzIOLnJvb21kLnYxLlBpbmdIAEIJCgdtZXNzYWdlIsABCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSGQoRcHJvdG9jb2xfcmV2aXNpb24YAiABKAUSEAoIZmVhdHVyZXMYAyADKAkSMAoNcGluZ19pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFtYXhfbWVzc2FnZV9ieXRlcxgFIAEoAxIPCgdub2RlX2lkGAYgASgJEhYKDnNlcnZlcl92ZXJzaW9uGAcgASgJIjwKD0ludm9jYXRpb25CYXRjaBIpCgtpbnZvY2F0aW9ucxgBIAMoCzIULnJvb21kLnYxLkludm9jYXRpb24isgEKCEF0dGFjaGVkEhEKCWF0dGFjaF9pZBgBIAEoAxIyCghoYW5kbGVycxgCIAMoCzIgLnJvb21kLnYxLkF0dGFjaGVkLkhhbmRsZXJTdGF0dXMaXwoNSGFuZGxlclN0YXR1cxIMCgRuYW1lGAEgASgJEiAKBnN0YXR1cxgCIAEoCzIQLnJvb21kLnYxLlN0YXR1cxIMCgRldGFnGAMgASgJEhAKCHdhcm5pbmdzGAQgAygJIjsKCERldGFjaGVkEg0KBW5hbWVzGAEgAygJEiAKBnN0YXR1cxgCIAEoCzIQLnJvb21kLnYxLlN0YXR1cyKMBAoKSW52b2NhdGlvbhIVCg1pbnZvY2F0aW9uX2lkGAEgASgJEg0KBWxlYXNlGAIgASgDEg8KB2hhbmRsZXIYAyABKAkSDwoHYXR0ZW1wdBgEIAEoBRIWCg5yZXBseV9leHBlY3RlZBgFIAEoCBIqCgd0aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD29yZ2FuaXphdGlvbl9pZBgHIAEoCRIPCgdyb29tX2lkGAggASgJEiYKB3RyaWdnZXIYCSABKA4yFS5yb29tZC52MS5Ib29rVHJpZ2dlchImCgdjb250ZXh0GAogASgLMhUucm9vbWQudjEuUm9vbUNvbnRleHQSPQoNdHJhY2VfY29udGV4dBgLIAMoCzImLnJvb21kLnYxLkludm9jYXRpb24uVHJhY2VDb250ZXh0RW50cnkSJQoEaG9vaxgMIAEoCzIVLnJvb21kLnYxLkhvb2tQYXlsb2FkSAASJQoEY2FsbBgNIAEoCzIVLnJvb21kLnYxLkhhbmRsZXJDYWxsSAASLQoIb3ZlcnNpemUYDiABKAsyGS5yb29tZC52MS5PdmVyc2l6ZVBheWxvYWRIABozChFUcmFjZUNvbnRleHRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBWlucHV0IiUKD092ZXJzaXplUGF5bG9hZBISCgpzaXplX2J5dGVzGAEgASgDIssBCgZDYW5jZWwSFQoNaW52b2NhdGlvbl9pZBgBIAEoCRInCgZyZWFzb24YAiABKA4yFy5yb29tZC52MS5DYW5jZWwuUmVhc29uIoABCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEwoPUkVBU09OX0RFQURMSU5FEAESFgoSUkVBU09OX0NBTExFUl9HT05FEAISFQoRUkVBU09OX1NVUEVSU0VERUQQAxIaChZSRUFTT05fSEFORExFUl9SRU1PVkVEEAQiiAIKB1NldHRsZWQSFQoNaW52b2NhdGlvbl9pZBgBIAEoCRIyCgtkaXNwb3NpdGlvbhgCIAEoDjIdLnJvb21kLnYxLlNldHRsZWQuRGlzcG9zaXRpb24SIAoGc3RhdHVzGAMgASgLMhAucm9vbWQudjEuU3RhdHVzIo8BCgtEaXNwb3NpdGlvbhIbChdESVNQT1NJVElPTl9VTlNQRUNJRklFRBAAEhQKEERJU1BPU0lUSU9OX0xBVEUQARIbChdESVNQT1NJVElPTl9TVEFMRV9MRUFTRRACEhcKE0RJU1BPU0lUSU9OX0lOVkFMSUQQAxIXChNESVNQT1NJVElPTl9VTktOT1dOEAQi3gEKBURyYWluEiYKBnJlYXNvbhgBIAEoDjIWLnJvb21kLnYxLkRyYWluLlJlYXNvbhIoCgVncmFjZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzChByZWNvbm5lY3Rfaml0dGVyGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIYChRSRUFTT05fTk9ERV9TSFVURE9XThABEhIKDlJFQVNPTl9NQVhfQUdFEAIiRwoGTm90aWNlEgwKBGNvZGUYASABKAkSDwoHaGFuZGxlchgCIAEoCRINCgVjb3VudBgDIAEoAxIPCgdtZXNzYWdlGAQgASgJIhUKBFBvbmcSDQoFbm9uY2UYASABKAMihAEKEUNyZWF0ZUhvb2tSZXF1ZXN0EigKBG5hbWUYASABKAlCGsKHGRYIARA/GhBbYS16XVthLXowLTlfLV0qEigKBHNwZWMYAiABKAsyEi5yb29tZC52MS5Ib29rU3BlY0IGwocZAggBEhsKCnJlcXVlc3RfaWQYAyABKAlCB8KHGQMQgAIiMgoSQ3JlYXRlSG9va1Jlc3BvbnNlEhwKBGhvb2sYASABKAsyDi5yb29tZC52MS5Ib29rIigKDkdldEhvb2tSZXF1ZXN0EhYKBG5hbWUYASABKAlCCMKHGQQIARA/Ii8KD0dldEhvb2tSZXNwb25zZRIcCgRob29rGAEgASgLMg4ucm9vbWQudjEuSG9vayKCAQoQTGlzdEhvb2tzUmVxdWVzdBIpCglwYWdlX3NpemUYASABKAVCFsKHGRIpAAAAAAAAAAAxAAAAAABAj0ASGwoKcGFnZV90b2tlbhgCIAEoCUIHwocZAxCAEBImCgd0cmlnZ2VyGAMgASgOMhUucm9vbWQudjEuSG9va1RyaWdnZXIiSwoRTGlzdEhvb2tzUmVzcG9uc2USHQoFaG9va3MYASADKAsyDi5yb29tZC52MS5Ib29rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKdAQoRVXBkYXRlSG9va1JlcXVlc3QSFgoEbmFtZRgBIAEoCUIIwocZBAgBED8SKAoEc3BlYxgCIAEoCzISLnJvb21kLnYxLkhvb2tTcGVjQgbChxkCCAESLwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKBGV0YWcYBCABKAlCB8KHGQMQgAIiMgoSVXBkYXRlSG9va1Jlc3BvbnNlEhwKBGhvb2sYASABKAsyDi5yb29tZC52MS5Ib29rIkIKEURlbGV0ZUhvb2tSZXF1ZXN0EhYKBG5hbWUYASABKAlCCMKHGQQIARA/EhUKBGV0YWcYAiABKAlCB8KHGQMQgAIiFAoSRGVsZXRlSG9va1Jlc3BvbnNlIioKEFBhdXNlSG9va1JlcXVlc3QSFgoEbmFtZRgBIAEoCUIIwocZBAgBED8iMQoRUGF1c2VIb29rUmVzcG9uc2USHAoEaG9vaxgBIAEoCzIOLnJvb21kLnYxLkhvb2siKwoRUmVzdW1lSG9va1JlcXVlc3QSFgoEbmFtZRgBIAEoCUIIwocZBAgBED8iMgoSUmVzdW1lSG9va1Jlc3BvbnNlEhwKBGhvb2sYASABKAsyDi5yb29tZC52MS5Ib29rIqUBChBUZXN0SG9va3NSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIuCgd0cmlnZ2VyGAIgASgOMhUucm9vbWQudjEuSG9va1RyaWdnZXJCBsKHGQIIARIuCgdwYXlsb2FkGAMgASgLMhUucm9vbWQudjEuSG9va1BheWxvYWRCBsKHGQIIARIVCgRvbmx5GAQgAygJQgfChxkDIIACIssCChFUZXN0SG9va3NSZXNwb25zZRIvCgVzdGVwcxgBIAMoCzIgLnJvb21kLnYxLlRlc3RIb29rc1Jlc3BvbnNlLlN0ZXASDwoHYmxvY2tlZBgCIAEoCBIsCg1maW5hbF9wYXlsb2FkGAMgASgLMhUucm9vbWQudjEuSG9va1BheWxvYWQSDgoGcmVhc29uGAQgASgJGrUBCgRTdGVwEgwKBGhvb2sYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEicKBHRvb2sYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoIZGVjaXNpb24YBCABKAsyFi5yb29tZC52MS5Ib29rRGVjaXNpb24SIAoGc3RhdHVzGAUgASgLMhAucm9vbWQudjEuU3RhdHVzEhcKD3NraXBwZWRfYmVjYXVzZRgGIAEoCSJwChFXYXRjaEhvb2tzUmVxdWVzdBJDCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAADgPzEAAAAAAABOQBIWCgVob29rcxgCIAMoCUIHwocZAyCAAiLLAwoSV2F0Y2hIb29rc1Jlc3BvbnNlEisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKBWhvb2tzGAIgAygLMiUucm9vbWQudjEuV2F0Y2hIb29rc1Jlc3BvbnNlLkFjdGl2aXR5Eg8KB29taXR0ZWQYAyABKAUawAIKCEFjdGl2aXR5EgwKBGhvb2sYASABKAkSEwoLaW52b2NhdGlvbnMYAiABKAMSRQoIdmVyZGljdHMYAyADKAsyMy5yb29tZC52MS5XYXRjaEhvb2tzUmVzcG9uc2UuQWN0aXZpdHkuVmVyZGljdHNFbnRyeRImCgNwNTAYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCWluX2ZsaWdodBgGIAEoBRIPCgd3YWl0aW5nGAcgASgFEg8KB3dvcmtlcnMYCCABKAUSFAoMY2lyY3VpdF9vcGVuGAkgASgIGi8KDVZlcmRpY3RzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ASJ1ChJMaXN0V29ya2Vyc1JlcXVlc3QSKQoJcGFnZV9zaXplGAEgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAiABKAlCB8KHGQMQgBASFwoHaGFuZGxlchgDIAEoCUIGwocZAhA/IrECChNMaXN0V29ya2Vyc1Jlc3BvbnNlEjUKB3dvcmtlcnMYASADKAsyJC5yb29tZC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlLldvcmtlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkayQEKBldvcmtlchISCgpzZXNzaW9uX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCRIPCgdub2RlX2lkGAMgASgJEgsKA3NkaxgEIAEoCRIQCghoYW5kbGVycxgFIAMoCRIRCglpbl9mbGlnaHQYBiABKAUSIwoGd2luZG93GAcgASgLMhMucm9vbWQudjEuU2V0V2luZG93EjAKDGNvbm5lY3RfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijQIKEFBhcmtlZEludm9jYXRpb24SFQoNaW52b2NhdGlvbl9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEiYKB3RyaWdnZXIYAyABKA4yFS5yb29tZC52MS5Ib29rVHJpZ2dlchIQCghldmVudF9pZBgEIAEoCRIQCghhdHRlbXB0cxgFIAEoBRIlCgtsYXN0X3N0YXR1cxgGIAEoCzIQLnJvb21kLnYxLlN0YXR1cxIvCgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcGFya190aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKYAQocTGlzdFBhcmtlZEludm9jYXRpb25zUmVxdWVzdBIWCgRob29rGAEgASgJQgjChxkECAEQPxIpCglwYWdlX3NpemUYAiABKAVCFsKHGRIpAAAAAAAAAAAxAAAAAABAj0ASGwoKcGFnZV90b2tlbhgDIAEoCUIHwocZAxCAEBIYCgdyb29tX2lkGAQgASgJQgfChxkDEIACImQKHUxpc3RQYXJrZWRJbnZvY2F0aW9uc1Jlc3BvbnNlEioKBnBhcmtlZBgBIAMoCzIaLnJvb21kLnYxLlBhcmtlZEludm9jYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInMKHlJlcGxheVBhcmtlZEludm9jYXRpb25zUmVxdWVzdBIWCgRob29rGAEgASgJQgjChxkECAEQPxIfCg5pbnZvY2F0aW9uX2lkcxgCIAMoCUIHwocZAyDoBxIYCgdyb29tX2lkGAMgASgJQgfChxkDEIACIjMKH1JlcGxheVBhcmtlZEludm9jYXRpb25zUmVzcG9uc2USEAoIcmVwbGF5ZWQYASABKAMingEKHVB1cmdlUGFya2VkSW52b2NhdGlvbnNSZXF1ZXN0EhYKBGhvb2sYASABKAlCCMKHGQQIARA/Eh8KDmludm9jYXRpb25faWRzGAIgAygJQgfChxkDIOgHEhgKB3Jvb21faWQYAyABKAlCB8KHGQMQgAISKgoGYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwCh5QdXJnZVBhcmtlZEludm9jYXRpb25zUmVzcG9uc2USDgoGcHVyZ2VkGAEgASgDIk4KG0dldEludm9jYXRpb25QYXlsb2FkUmVxdWVzdBIgCg1pbnZvY2F0aW9uX2lkGAEgASgJQgnChxkFCAEQgAISDQoFbGVhc2UYAiABKAMinQEKHEdldEludm9jYXRpb25QYXlsb2FkUmVzcG9uc2USJQoEaG9vaxgBIAEoCzIVLnJvb21kLnYxLkhvb2tQYXlsb2FkSAASJQoEY2FsbBgCIAEoCzIVLnJvb21kLnYxLkhhbmRsZXJDYWxsSAASJgoHY29udGV4dBgDIAEoCzIVLnJvb21kLnYxLlJvb21Db250ZXh0QgcKBWlucHV0MswJCgtIb29rU2VydmljZRJHCgpDcmVhdGVIb29rEhsucm9vbWQudjEuQ3JlYXRlSG9va1JlcXVlc3QaHC5yb29tZC52MS5DcmVhdGVIb29rUmVzcG9uc2USPgoHR2V0SG9vaxIYLnJvb21kLnYxLkdldEhvb2tSZXF1ZXN0Ghkucm9vbWQudjEuR2V0SG9va1Jlc3BvbnNlEkQKCUxpc3RIb29rcxIaLnJvb21kLnYxLkxpc3RIb29rc1JlcXVlc3QaGy5yb29tZC52MS5MaXN0SG9va3NSZXNwb25zZRJHCgpVcGRhdGVIb29rEhsucm9vbWQudjEuVXBkYXRlSG9va1JlcXVlc3QaHC5yb29tZC52MS5VcGRhdGVIb29rUmVzcG9uc2USRwoKRGVsZXRlSG9vaxIbLnJvb21kLnYxLkRlbGV0ZUhvb2tSZXF1ZXN0Ghwucm9vbWQudjEuRGVsZXRlSG9va1Jlc3BvbnNlEkQKCVBhdXNlSG9vaxIaLnJvb21kLnYxLlBhdXNlSG9va1JlcXVlc3QaGy5yb29tZC52MS5QYXVzZUhvb2tSZXNwb25zZRJHCgpSZXN1bWVIb29rEhsucm9vbWQudjEuUmVzdW1lSG9va1JlcXVlc3QaHC5yb29tZC52MS5SZXN1bWVIb29rUmVzcG9uc2USRAoJVGVzdEhvb2tzEhoucm9vbWQudjEuVGVzdEhvb2tzUmVxdWVzdBobLnJvb21kLnYxLlRlc3RIb29rc1Jlc3BvbnNlEkkKCldhdGNoSG9va3MSGy5yb29tZC52MS5XYXRjaEhvb2tzUmVxdWVzdBocLnJvb21kLnYxLldhdGNoSG9va3NSZXNwb25zZTABEkoKC0xpc3RXb3JrZXJzEhwucm9vbWQudjEuTGlzdFdvcmtlcnNSZXF1ZXN0Gh0ucm9vbWQudjEuTGlzdFdvcmtlcnNSZXNwb25zZRJoChVMaXN0UGFya2VkSW52b2NhdGlvbnMSJi5yb29tZC52MS5MaXN0UGFya2VkSW52b2NhdGlvbnNSZXF1ZXN0Gicucm9vbWQudjEuTGlzdFBhcmtlZEludm9jYXRpb25zUmVzcG9uc2USbgoXUmVwbGF5UGFya2VkSW52b2NhdGlvbnMSKC5yb29tZC52MS5SZXBsYXlQYXJrZWRJbnZvY2F0aW9uc1JlcXVlc3QaKS5yb29tZC52MS5SZXBsYXlQYXJrZWRJbnZvY2F0aW9uc1Jlc3BvbnNlEmsKFlB1cmdlUGFya2VkSW52b2NhdGlvbnMSJy5yb29tZC52MS5QdXJnZVBhcmtlZEludm9jYXRpb25zUmVxdWVzdBooLnJvb21kLnYxLlB1cmdlUGFya2VkSW52b2NhdGlvbnNSZXNwb25zZRJlChRHZXRJbnZvY2F0aW9uUGF5bG9hZBIlLnJvb21kLnYxLkdldEludm9jYXRpb25QYXlsb2FkUmVxdWVzdBomLnJvb21kLnYxLkdldEludm9jYXRpb25QYXlsb2FkUmVzcG9uc2USQgoHQ29ubmVjdBIYLnJvb21kLnYxLkNvbm5lY3RSZXF1ZXN0Ghkucm9vbWQudjEuQ29ubmVjdFJlc3BvbnNlKAEwAUIxWi9naXRodWIuY29tL3Jvb21kL3Jvb21kL3Nka3MvZ28vcm9vbWQvdjE7cm9vbWR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_roomd_v1_error, file_roomd_v1_handler, file_roomd_v1_hook, file_roomd_v1_room, file_roomd_v1_validation]);
 
 /**
  * Worker to server.
@@ -373,7 +373,7 @@ export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
   messageDesc(file_roomd_v1_hook_service, 6);
 
 /**
- * Acknowledged.
+ * Acknowledged. A durable observer is not asked again, once the server has stored it.
  *
  * @generated from message roomd.v1.Done
  */
@@ -414,14 +414,15 @@ export type Failure = Message<"roomd.v1.Failure"> & {
   status?: Status | undefined;
 
   /**
-   * Whether another attempt may work.
+   * Whether another attempt may work. Durable observers: without it the invocation is parked.
    *
    * @generated from field: bool retryable = 2;
    */
   retryable: boolean;
 
   /**
-   * Not before.
+   * Not before. Durable observers: instead of the time that the next attempt waits for, at most
+   * one hour.
    *
    * @generated from field: google.protobuf.Duration retry_after = 3;
    */
@@ -2073,6 +2074,265 @@ export const ListWorkersResponse_WorkerSchema: GenMessage<ListWorkersResponse_Wo
   messageDesc(file_roomd_v1_hook_service, 45, 0);
 
 /**
+ * An invocation that a durable observer gave up.
+ *
+ * @generated from message roomd.v1.ParkedInvocation
+ */
+export type ParkedInvocation = Message<"roomd.v1.ParkedInvocation"> & {
+  /**
+   * As its workers were told it; the same when it is replayed.
+   *
+   * @generated from field: string invocation_id = 1;
+   */
+  invocationId: string;
+
+  /**
+   * The room.
+   *
+   * @generated from field: string room_id = 2;
+   */
+  roomId: string;
+
+  /**
+   * Why it ran.
+   *
+   * @generated from field: roomd.v1.HookTrigger trigger = 3;
+   */
+  trigger: HookTrigger;
+
+  /**
+   * The event of the timeline that it is about; empty when it is about none.
+   *
+   * @generated from field: string event_id = 4;
+   */
+  eventId: string;
+
+  /**
+   * Attempts that failed; 0: it was parked unseen, because too many waited.
+   *
+   * @generated from field: int32 attempts = 5;
+   */
+  attempts: number;
+
+  /**
+   * How the last attempt failed.
+   *
+   * @generated from field: roomd.v1.Status last_status = 6;
+   */
+  lastStatus?: Status | undefined;
+
+  /**
+   * When what it tells happened.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 7;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When it was given up.
+   *
+   * @generated from field: google.protobuf.Timestamp park_time = 8;
+   */
+  parkTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message roomd.v1.ParkedInvocation.
+ * Use `create(ParkedInvocationSchema)` to create a new message.
+ */
+export const ParkedInvocationSchema: GenMessage<ParkedInvocation> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 46);
+
+/**
+ * See ListParkedInvocations.
+ *
+ * @generated from message roomd.v1.ListParkedInvocationsRequest
+ */
+export type ListParkedInvocationsRequest = Message<"roomd.v1.ListParkedInvocationsRequest"> & {
+  /**
+   * Name of the hook.
+   *
+   * @generated from field: string hook = 1;
+   */
+  hook: string;
+
+  /**
+   * Default 50, at most 1000.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * From the answer before.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+
+  /**
+   * Only of this room.
+   *
+   * @generated from field: string room_id = 4;
+   */
+  roomId: string;
+};
+
+/**
+ * Describes the message roomd.v1.ListParkedInvocationsRequest.
+ * Use `create(ListParkedInvocationsRequestSchema)` to create a new message.
+ */
+export const ListParkedInvocationsRequestSchema: GenMessage<ListParkedInvocationsRequest> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 47);
+
+/**
+ * What was given up.
+ *
+ * @generated from message roomd.v1.ListParkedInvocationsResponse
+ */
+export type ListParkedInvocationsResponse = Message<"roomd.v1.ListParkedInvocationsResponse"> & {
+  /**
+   * One page.
+   *
+   * @generated from field: repeated roomd.v1.ParkedInvocation parked = 1;
+   */
+  parked: ParkedInvocation[];
+
+  /**
+   * Empty: there are no more.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message roomd.v1.ListParkedInvocationsResponse.
+ * Use `create(ListParkedInvocationsResponseSchema)` to create a new message.
+ */
+export const ListParkedInvocationsResponseSchema: GenMessage<ListParkedInvocationsResponse> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 48);
+
+/**
+ * See ReplayParkedInvocations.
+ *
+ * @generated from message roomd.v1.ReplayParkedInvocationsRequest
+ */
+export type ReplayParkedInvocationsRequest = Message<"roomd.v1.ReplayParkedInvocationsRequest"> & {
+  /**
+   * Name of the hook.
+   *
+   * @generated from field: string hook = 1;
+   */
+  hook: string;
+
+  /**
+   * Only these; empty: all. Those that are not parked are passed over.
+   *
+   * @generated from field: repeated string invocation_ids = 2;
+   */
+  invocationIds: string[];
+
+  /**
+   * Only of this room.
+   *
+   * @generated from field: string room_id = 3;
+   */
+  roomId: string;
+};
+
+/**
+ * Describes the message roomd.v1.ReplayParkedInvocationsRequest.
+ * Use `create(ReplayParkedInvocationsRequestSchema)` to create a new message.
+ */
+export const ReplayParkedInvocationsRequestSchema: GenMessage<ReplayParkedInvocationsRequest> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 49);
+
+/**
+ * They wait again.
+ *
+ * @generated from message roomd.v1.ReplayParkedInvocationsResponse
+ */
+export type ReplayParkedInvocationsResponse = Message<"roomd.v1.ReplayParkedInvocationsResponse"> & {
+  /**
+   * How many.
+   *
+   * @generated from field: int64 replayed = 1;
+   */
+  replayed: bigint;
+};
+
+/**
+ * Describes the message roomd.v1.ReplayParkedInvocationsResponse.
+ * Use `create(ReplayParkedInvocationsResponseSchema)` to create a new message.
+ */
+export const ReplayParkedInvocationsResponseSchema: GenMessage<ReplayParkedInvocationsResponse> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 50);
+
+/**
+ * See PurgeParkedInvocations.
+ *
+ * @generated from message roomd.v1.PurgeParkedInvocationsRequest
+ */
+export type PurgeParkedInvocationsRequest = Message<"roomd.v1.PurgeParkedInvocationsRequest"> & {
+  /**
+   * Name of the hook.
+   *
+   * @generated from field: string hook = 1;
+   */
+  hook: string;
+
+  /**
+   * Only these; empty: all. Those that are not parked are passed over.
+   *
+   * @generated from field: repeated string invocation_ids = 2;
+   */
+  invocationIds: string[];
+
+  /**
+   * Only of this room.
+   *
+   * @generated from field: string room_id = 3;
+   */
+  roomId: string;
+
+  /**
+   * Only those that were parked before.
+   *
+   * @generated from field: google.protobuf.Timestamp before = 4;
+   */
+  before?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message roomd.v1.PurgeParkedInvocationsRequest.
+ * Use `create(PurgeParkedInvocationsRequestSchema)` to create a new message.
+ */
+export const PurgeParkedInvocationsRequestSchema: GenMessage<PurgeParkedInvocationsRequest> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 51);
+
+/**
+ * They are gone.
+ *
+ * @generated from message roomd.v1.PurgeParkedInvocationsResponse
+ */
+export type PurgeParkedInvocationsResponse = Message<"roomd.v1.PurgeParkedInvocationsResponse"> & {
+  /**
+   * How many.
+   *
+   * @generated from field: int64 purged = 1;
+   */
+  purged: bigint;
+};
+
+/**
+ * Describes the message roomd.v1.PurgeParkedInvocationsResponse.
+ * Use `create(PurgeParkedInvocationsResponseSchema)` to create a new message.
+ */
+export const PurgeParkedInvocationsResponseSchema: GenMessage<PurgeParkedInvocationsResponse> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_hook_service, 52);
+
+/**
  * See GetInvocationPayload.
  *
  * @generated from message roomd.v1.GetInvocationPayloadRequest
@@ -2098,7 +2358,7 @@ export type GetInvocationPayloadRequest = Message<"roomd.v1.GetInvocationPayload
  * Use `create(GetInvocationPayloadRequestSchema)` to create a new message.
  */
 export const GetInvocationPayloadRequestSchema: GenMessage<GetInvocationPayloadRequest> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_hook_service, 46);
+  messageDesc(file_roomd_v1_hook_service, 53);
 
 /**
  * The payload.
@@ -2140,7 +2400,7 @@ export type GetInvocationPayloadResponse = Message<"roomd.v1.GetInvocationPayloa
  * Use `create(GetInvocationPayloadResponseSchema)` to create a new message.
  */
 export const GetInvocationPayloadResponseSchema: GenMessage<GetInvocationPayloadResponse> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_hook_service, 47);
+  messageDesc(file_roomd_v1_hook_service, 54);
 
 /**
  * Hooks, and the one stream on which workers of any language serve them.
@@ -2261,6 +2521,39 @@ export const HookService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkersRequestSchema;
     output: typeof ListWorkersResponseSchema;
+  },
+  /**
+   * What a durable observer gave up, by room, in a room in the order in which it happened.
+   * NOT_FOUND/HOOK_NOT_FOUND, also for a hook that is not durable.
+   *
+   * @generated from rpc roomd.v1.HookService.ListParkedInvocations
+   */
+  listParkedInvocations: {
+    methodKind: "unary";
+    input: typeof ListParkedInvocationsRequestSchema;
+    output: typeof ListParkedInvocationsResponseSchema;
+  },
+  /**
+   * Lets parked invocations be told again, with the same ids and as many attempts as new ones;
+   * in their rooms they go before what still waits. NOT_FOUND/HOOK_NOT_FOUND.
+   *
+   * @generated from rpc roomd.v1.HookService.ReplayParkedInvocations
+   */
+  replayParkedInvocations: {
+    methodKind: "unary";
+    input: typeof ReplayParkedInvocationsRequestSchema;
+    output: typeof ReplayParkedInvocationsResponseSchema;
+  },
+  /**
+   * Removes parked invocations for good. The server does it too, 30 days after they were parked
+   * (option parked_retention_days). NOT_FOUND/HOOK_NOT_FOUND.
+   *
+   * @generated from rpc roomd.v1.HookService.PurgeParkedInvocations
+   */
+  purgeParkedInvocations: {
+    methodKind: "unary";
+    input: typeof PurgeParkedInvocationsRequestSchema;
+    output: typeof PurgeParkedInvocationsResponseSchema;
   },
   /**
    * What did not fit into an Invocation. Only for the session that holds the lease.
