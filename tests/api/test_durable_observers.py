@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from roomd import v1 as pb
 from roomd_server.core.errors import InvalidArgument, NotFound, RoomdError
 from roomd_server.core.ports import WriteSet
 from roomd_server.core.times import duration
-from roomd_server.hooks import backlog
+from roomd_server.hooks import backlog, observing
 from roomd_server.hooks import durable as delivering
 
 pytestmark = pytest.mark.asyncio
@@ -24,8 +25,8 @@ pytestmark = pytest.mark.asyncio
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries that do not keep a test waiting."""
-    monkeypatch.setattr(delivering, "FIRST_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(delivering, "LONGEST_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(observing, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(observing, "LONGEST_RETRY_SECONDS", 0.02)
 
 
 # ------------------------------------------------------------------ the spec
@@ -257,10 +258,10 @@ async def test_a_failure_is_tried_again_with_the_same_id_before_the_next_one() -
 
 
 async def test_the_pause_before_a_retry_grows_and_a_worker_may_choose_it() -> None:
-    async with rig(jitter=lambda: 1.0) as made:
+    async with rig() as made:
         rooms = await rooms_of(made)
-        wait = made.plane.observers._wait_seconds
-        fault = delivering.Fault("hook_error", pb.Status())
+        wait = partial(observing.retry_wait_seconds, jitter=lambda: 1.0)
+        fault = observing.Fault("hook_error", pb.Status())
         assert [wait(attempt, fault) for attempt in (1, 2, 3, 9, 10, 500)] == [
             1,
             2,

@@ -25,7 +25,12 @@ from roomd_server.core.ports import (
 from roomd_server.hooks.backlog import ROOM_ROWS, SCAN_ROWS, Backlog, RoomRows
 from roomd_server.hooks.chain import ChainParts
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
-from roomd_server.hooks.observing import Fault, fault_of
+from roomd_server.hooks.observing import (
+    LONGEST_REST_SECONDS,
+    Fault,
+    fault_of,
+    retry_wait_seconds,
+)
 from roomd_server.hooks.parking import Parking
 from roomd_server.hooks.registry import HookRegistry
 from roomd_server.hooks.tallies import DONE
@@ -33,10 +38,6 @@ from roomd_server.hooks.telling import Tellings, payload_of
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS = 1.0
-LONGEST_RETRY_SECONDS = 300.0
-LONGEST_REST_SECONDS = 3600.0
-"""What a worker may ask for, and what a clock that jumped may claim."""
 STORE_RETRY_SECONDS = 1.0
 """How often a store that is away is asked again."""
 PREPARED_ROOMS = 64
@@ -120,7 +121,12 @@ class DurableObservers:
 
     def release(self, org: str, rows: Iterable[ObserverRow]) -> None:
         """See ``ports.Hooks.release``."""
-        for row in rows:
+        released = [row._replace(due=0.0) for row in rows]
+        if not released:
+            return
+        # For a start that comes before it is told.
+        self._store.submit(WriteSet(org, changed_observer_rows=released), _note_lost)
+        for row in released:
             backlog = self._backlogs.get((org, row.hook))
             room = None if backlog is None else backlog.rooms.get(row.room_id)
             if backlog is None or room is None:
@@ -470,19 +476,11 @@ class DurableObservers:
             )
             self.advance(backlog, room)
             return
-        wait = self._wait_seconds(failed.attempts, fault)
+        wait = retry_wait_seconds(failed.attempts, fault, self._parts.options.jitter)
         room.rows[0] = failed = failed._replace(due=self._clock.now() + wait)
         writes = WriteSet(entry.org, changed_observer_rows=[failed])
         self._store.submit(writes, _note_lost)
         self._rest(backlog, room, wait)
-
-    def _wait_seconds(self, attempts: int, fault: Fault) -> float:
-        if fault.retry_after_seconds:
-            return min(fault.retry_after_seconds, LONGEST_REST_SECONDS)
-        if fault.lost and attempts == 1:
-            return 0.0
-        longest = min(FIRST_RETRY_SECONDS * 2.0 ** (attempts - 1), LONGEST_RETRY_SECONDS)
-        return longest * (0.75 + 0.25 * self._parts.options.jitter())
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Work in the background, until it is done or all is closed."""
@@ -493,6 +491,6 @@ class DurableObservers:
 
 
 def _note_lost(error: Exception | None) -> None:
-    """A note of a failed attempt that is lost costs one attempt more, and nothing else."""
+    """A note that is lost costs one attempt more, or a wait, and nothing else."""
     if error is not None:
-        log.warning("a failed attempt was not noted: %s", error)
+        log.warning("when a durable observer is told next was not noted: %s", error)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -20,6 +21,11 @@ from roomd_server.hooks.rulings import ERROR, TIMEOUT, Check, check_titles, fail
 from roomd_server.hooks.tallies import DONE, DROPPED
 
 log = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 300.0
+LONGEST_REST_SECONDS = 3600.0
+"""What a worker may ask for, and what a clock that jumped may claim."""
 
 
 class Observation:
@@ -185,6 +191,16 @@ def fault_of(entry: HookEntry, outcome: Outcome, check: Check) -> Fault | None:
     status = pb.Status(code=failure.status.code, reason=failure.status.reason)
     status.message = failure_message(failure)
     return Fault("hook_error", status, failure.retryable, seconds_of(failure.retry_after))
+
+
+def retry_wait_seconds(attempts: int, fault: Fault, jitter: Callable[[], float]) -> float:
+    """How long a durable observer is left alone after so many attempts."""
+    if fault.retry_after_seconds:
+        return min(fault.retry_after_seconds, LONGEST_REST_SECONDS)
+    if fault.lost and attempts == 1:
+        return 0.0
+    longest = min(FIRST_RETRY_SECONDS * 2.0 ** (attempts - 1), LONGEST_RETRY_SECONDS)
+    return longest * (0.75 + 0.25 * jitter())
 
 
 _DEADLINE, _UNAVAILABLE = 4, 14
