@@ -21,7 +21,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: str = Field("127.0.0.1:7777", description="address and port; port 0 takes a free one")
-    store: str = Field("sqlite:///roomd.db", description="sqlite:///FILE or sqlite://:memory:")
+    store: str = Field(
+        "sqlite:///roomd.db",
+        repr=False,  # a password may be in it
+        description="sqlite:///FILE, sqlite://:memory: or postgresql://USER:PASSWORD@HOST/DATABASE",
+    )
     api_key: SecretStr | None = Field(
         None, description="the key that callers send; without one only loopback may listen"
     )

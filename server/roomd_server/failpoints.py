@@ -17,10 +17,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
+
 from roomd import v1 as pb
 from roomd_server.api.routes import Outgoing, Routes, UnaryHandler
 from roomd_server.api.server import StartupError
 from roomd_server.core.ports import Ask, Caller, Clock, Driver, Settled, WriteSet
+from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -72,9 +75,15 @@ class Failpoints:
         if left == 1:
             self._end()
 
-    async def open_store(self, path: str, clock: Clock) -> SqliteStore:
+    async def open_sqlite(self, path: str, clock: Clock) -> SqliteStore:
         """A store with the points of a commit and of an outcome."""
-        store = await _Store.open(path, clock=clock, connection=_connection(self.hit))
+        store = await _SqliteStore.open(path, clock=clock, connection=_sqlite(self.hit))
+        store.hit = self.hit
+        return store
+
+    async def open_postgres(self, url: str, clock: Clock) -> PostgresStore:
+        """The same on PostgreSQL."""
+        store = await _PostgresStore.open(url, clock=clock, connection=_postgres(self.hit))
         store.hit = self.hit
         return store
 
@@ -124,7 +133,7 @@ def _entry(text: str) -> tuple[str, int]:
     return found["point"], int(found["hit"])
 
 
-def _connection(hit: Callable[[str], None]) -> type[sqlite3.Connection]:
+def _sqlite(hit: Callable[[str], None]) -> type[sqlite3.Connection]:
     """The class of the writer's connection."""
 
     class Watched(sqlite3.Connection):
@@ -139,8 +148,40 @@ def _connection(hit: Callable[[str], None]) -> type[sqlite3.Connection]:
     return Watched
 
 
-class _Store(SqliteStore):
+def _postgres(hit: Callable[[str], None]) -> type[Any]:
+    """The same: a statement that is a transaction by itself becomes one with an end."""
+
+    class Watched(asyncpg.Connection):  # type: ignore[misc]
+        async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+            if query.startswith("WITH") and not self.is_in_transaction():
+                await super().execute("BEGIN")
+                done = await super().execute(query, *args, timeout=timeout)
+                await self.execute("COMMIT")
+                return str(done)
+            if query != "COMMIT":
+                return str(await super().execute(query, *args, timeout=timeout))
+            hit("commit.before")
+            done = await super().execute(query, *args, timeout=timeout)
+            hit("commit.after")
+            return str(done)
+
+    return Watched
+
+
+class _SqliteStore(SqliteStore):
     """The store; ``hit`` is set when it is open."""
+
+    hit: Callable[[str], None]
+
+    def submit(self, writes: WriteSet, then: Settled) -> None:
+        """See ``ports.Store.submit``."""
+        if any(_is_outcome(row) for row in writes.deliveries):
+            self.hit("result.before")
+        super().submit(writes, then)
+
+
+class _PostgresStore(PostgresStore):
+    """The same on PostgreSQL."""
 
     hit: Callable[[str], None]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,27 +36,11 @@ from roomd_server.hooks.plane import HookPlane
 from roomd_server.measures import Measured, readers
 from roomd_server.security.credentials import Credentials, DevKey, OpenLoopback
 from roomd_server.security.key_file import KeyFile, KeyFileError
-from roomd_server.stores.sqlite import SqliteStore
+from roomd_server.storage import FILE_PREFIX, MEMORY, OpenStore, open_store
 from roomd_server.system import SortableIds, SystemClock
 from roomd_server.telemetry.lag import LoopLag
 from roomd_server.telemetry.metrics import Gauges
 from roomd_server.telemetry.page import MetricsPage
-
-MEMORY = "sqlite://:memory:"
-FILE_PREFIX = "sqlite:///"
-
-
-def store_path(url: str) -> str:
-    """The path that a store URL names; ``:memory:`` for the one in memory.
-
-    Raises:
-        StartupError: no URL of a store that this server knows.
-    """
-    if url == MEMORY:
-        return ":memory:"
-    if url.startswith(FILE_PREFIX) and len(url) > len(FILE_PREFIX):
-        return url[len(FILE_PREFIX) :]
-    raise StartupError(f"--store {url}: give {FILE_PREFIX}FILE or {MEMORY}")
 
 
 def credentials_of(settings: Settings) -> Credentials:
@@ -84,41 +66,13 @@ def unmet_promises(settings: Settings) -> list[str]:
     return unmet
 
 
-class StoreLock:
-    """Keeps a second server off the same file: each holds its rooms in memory, and two would
-    not see each other's messages. The system lets go of it when the process dies.
-
-    Raises:
-        StartupError: another process has it.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._file: int | None = None
-        if path == ":memory:":
-            return
-        self._file = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise StartupError(
-                f"{path} is in use by another roomd server; stop it, or give another --store"
-            ) from None
-
-    def release(self) -> None:
-        """Let go of it."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-
 class Server:
     """A running server."""
 
     def __init__(
         self,
         settings: Settings,
-        store: SqliteStore,
+        opened: OpenStore,
         clock: SystemClock,
         failpoints: Failpoints | None = None,
     ) -> None:
@@ -127,7 +81,8 @@ class Server:
         node_id = ids.new()
         self._clock, self._ids = clock, ids
         self._settings = settings
-        self._store = store
+        self._opened = opened
+        store = self._store = opened.store
         self._bus = FrameworkBus(clock)
         self._plane = HookPlane(
             store,
@@ -158,12 +113,11 @@ class Server:
         )
         self._connections = self._build_connections()
         self._subscriptions = Subscriptions(Feeds(self._engine.directory))
-        self._held: StoreLock | None = None
         self._join()
         about = About(
             version=__version__,
             node_id=node_id,
-            store="sqlite-memory" if settings.store == MEMORY else "sqlite",
+            store=opened.kind,
             started=clock.now(),
             max_message_bytes=MAX_MESSAGE_BYTES,
             unmet_promises=unmet_promises(settings),
@@ -171,6 +125,7 @@ class Server:
         self._api = self._build_api(Admin(about, self.gauges))
         self._lag = LoopLag()
         self._page = self._build_page() if settings.metrics_address else None
+        opened.watch(self._api.say_serving)
         self.address = ""
         """``host:port`` once it listens."""
 
@@ -281,19 +236,9 @@ class Server:
             StartupError: the configuration cannot work; the message says what to change.
         """
         clock = SystemClock()
-        path = store_path(settings.store)
         failpoints = failpoints_from_environment()
-        held = StoreLock(path)
-        try:
-            if failpoints is None:
-                store = await SqliteStore.open(path, clock=clock)
-            else:
-                store = await failpoints.open_store(path, clock)
-        except BaseException:
-            held.release()
-            raise
-        server = cls(settings, store, clock, failpoints)
-        server._held = held
+        opened = await open_store(settings.store, clock, failpoints)
+        server = cls(settings, opened, clock, failpoints)
         try:
             await server._plane.load()
             await server._engine.start()
@@ -329,9 +274,7 @@ class Server:
             await self._page.close()
         await self._engine.close()
         await self._plane.close()
-        await self._store.close()
-        if self._held is not None:
-            self._held.release()
+        await self._opened.close()
 
     def unmet_promises(self) -> list[str]:
         """Promises that do not hold in this configuration, and why."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from postgres_cluster import Cluster
 from roomd_server.core.ports import Cancellable, Store
+from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
 
 START = 1_700_000_000.0
@@ -33,21 +35,38 @@ class HandClock:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
 
-async def _sqlite_file(folder: Path, clock: HandClock) -> Store:
-    return await SqliteStore.open(str(folder / "store.db"), clock=clock)
+async def _sqlite_file(place: str, clock: HandClock) -> Store:
+    return await SqliteStore.open(place, clock=clock)
 
 
-async def _sqlite_memory(folder: Path, clock: HandClock) -> Store:
+async def _sqlite_memory(_: str, clock: HandClock) -> Store:
     return await SqliteStore.open(":memory:", clock=clock)
 
 
-Opener = Callable[[Path, HandClock], Awaitable[Store]]
+async def _postgres(place: str, clock: HandClock) -> Store:
+    return await PostgresStore.open(place, clock=clock)
 
-OPENERS: dict[str, Opener] = {"sqlite-file": _sqlite_file, "sqlite-memory": _sqlite_memory}
-"""Each opens the store that belongs to the folder, empty the first time."""
+
+Opener = Callable[[str, HandClock], Awaitable[Store]]
+
+OPENERS: dict[str, Opener] = {
+    "sqlite-file": _sqlite_file,
+    "sqlite-memory": _sqlite_memory,
+    "postgres": _postgres,
+}
+"""Each opens the store at its ``place``, empty the first time."""
 
 DURABLE = [name for name in OPENERS if name != "sqlite-memory"]
 """Those that keep what they have after they are closed."""
+
+
+def place_of(request: pytest.FixtureRequest) -> str:
+    """Where the store of a test is: a file, or a database."""
+    if request.param == "postgres":
+        postgres: Cluster = request.getfixturevalue("postgres")
+        return postgres.create()
+    folder: Path = request.getfixturevalue("tmp_path")
+    return str(folder / "store.db")
 
 
 @pytest.fixture
@@ -56,17 +75,21 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(params=OPENERS)
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
-) -> AsyncIterator[Store]:
-    opened = await OPENERS[request.param](tmp_path, clock)
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Which store, and where."""
+    return request.param, place_of(request)
+
+
+@pytest.fixture
+async def store(place: tuple[str, str], clock: HandClock) -> AsyncIterator[Store]:
+    kind, where = place
+    opened = await OPENERS[kind](where, clock)
     yield opened
     await opened.close()
 
 
 @pytest.fixture(params=DURABLE)
-def reopen(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
-) -> Callable[[], Awaitable[Store]]:
+def reopen(request: pytest.FixtureRequest, clock: HandClock) -> Callable[[], Awaitable[Store]]:
     """Open the same store again and again."""
-    return lambda: OPENERS[request.param](tmp_path, clock)
+    where = place_of(request)
+    return lambda: OPENERS[request.param](where, clock)

@@ -16,7 +16,6 @@ ENTRIES = {
 """Where a process or an application begins → why."""
 
 CALLED_FROM_OUTSIDE = {
-    "server/roomd_server/stores/sqlite_schema.py:migrate": "brings a file up to date by itself",
     "server/roomd_server/wiring.py:start_embedded": "the SDK starts it inside a process",
 }
 """Names that no module of the server says → why."""

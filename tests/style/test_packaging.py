@@ -16,6 +16,7 @@ from source_tree import PACKAGES, ROOT, repository_files, sources
 from roomd_server import __version__
 
 HOMES = {
+    "asyncpg": "asyncpg",
     "google.protobuf": "protobuf",
     "google.rpc": "googleapis-common-protos",
     "grpc": "grpcio",

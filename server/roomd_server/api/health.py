@@ -41,10 +41,11 @@ class Health:
         """Serve it."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, GenericOnly(server))
 
-    async def serving(self) -> None:
-        """Say that calls are taken."""
+    async def serving(self, is_of_use: bool = True) -> None:
+        """Say whether calls are of use now; nothing any more after ``not_serving``."""
+        kinds = health_pb2.HealthCheckResponse
         for service in self._services:
-            await self._servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+            await self._servicer.set(service, kinds.SERVING if is_of_use else kinds.NOT_SERVING)
 
     async def not_serving(self) -> None:
         """Say, for good, that no more calls are taken."""

@@ -106,6 +106,7 @@ class ApiServer:
         self._health = Health(service_names())
         self._server: aio.Server | None = None
         self._drained = False
+        self._saying: asyncio.Future[None] | None = None
         self.ports: list[int] = []
         """Bound ports, in the order of the addresses."""
 
@@ -129,6 +130,11 @@ class ApiServer:
         await server.start()
         self._server = server
         return self.ports
+
+    def say_serving(self, is_of_use: bool) -> None:
+        """Say by health whether calls are of use now: while the store is away they are not."""
+        if self._server is not None:
+            self._saying = asyncio.ensure_future(self._health.serving(is_of_use))
 
     async def drain(self, grace_seconds: float) -> None:
         """Stop without losing anything; repeating it does nothing.

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from roomd import v1 as pb
 from roomd.v1.admin_service_pb2_grpc import AdminServiceStub
+from roomd_server.api.server import StartupError
 from roomd_server.cli.client import (
     add_connection,
     connect,
@@ -21,7 +22,9 @@ from roomd_server.cli.client import (
     print_json,
     print_table,
 )
+from roomd_server.cli.migrate import add_store
 from roomd_server.cli.tls import TlsError, name_shown, own_certificate
+from roomd_server.storage import examine
 
 Subparsers = Any  # argparse names its own type only privately
 
@@ -38,12 +41,15 @@ def add(subparsers: Subparsers) -> None:
         epilog="example: roomd doctor --address 127.0.0.1:7777",
     )
     add_connection(command)
+    add_store(command)
     command.set_defaults(run=run)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Check, print, and say by the exit code whether everything is well."""
     checks = [_python(), _sqlite()]
+    if options.store:
+        checks.append(await _store(options.store))
     if certificate := own_certificate(options):
         checks.append(await _trust_own(options, certificate))
     if checks[-1][1]:
@@ -80,6 +86,13 @@ def _sqlite() -> Check:
     finally:
         connection.close()
     return "sqlite", True, f"{sqlite3.sqlite_version} with full-text search"
+
+
+async def _store(url: str) -> Check:
+    try:
+        return "store", True, await examine(url)
+    except StartupError as error:
+        return "store", False, str(error)
 
 
 async def _trust_own(options: argparse.Namespace, certificate: str) -> Check:

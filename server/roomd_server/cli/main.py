@@ -11,11 +11,11 @@ from typing import cast
 import grpc
 
 from roomd_server import __version__
-from roomd_server.cli import bench, demo, doctor, hooks, keys, rooms, serving
+from roomd_server.cli import bench, demo, doctor, hooks, keys, migrate, rooms, serving
 from roomd_server.cli.client import describe
 from roomd_server.cli.tls import TlsError
 
-COMMANDS = (serving, demo, doctor, rooms, hooks, keys, bench)
+COMMANDS = (serving, demo, doctor, migrate, rooms, hooks, keys, bench)
 """Modules with ``add(subparsers)``, in the order of the help."""
 
 EPILOG = """examples:

@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 from roomd_server.api.server import StartupError
 from roomd_server.cli.client import print_json
 from roomd_server.config import Settings, from_environment
+from roomd_server.storage import place_of
 from roomd_server.wiring import Server
 
 Subparsers = Any  # argparse names its own type only privately
@@ -155,7 +156,7 @@ def _greet(server: Server, settings: Settings, *, as_json: bool) -> None:
         "roomd is ready",
         f"  address   {server.address}",
         f"  API key   {key}",
-        f"  store     {settings.store}",
+        f"  store     {place_of(settings.store).shown}",
     ]
     if server.metrics_address:
         lines.append(f"  metrics   http://{server.metrics_address}/metrics")

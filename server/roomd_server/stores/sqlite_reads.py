@@ -24,6 +24,7 @@ from roomd_server.core.ports import (
     RoomSnapshot,
 )
 from roomd_server.core.times import seconds_of, timestamp
+from roomd_server.stores.log_order import merged
 
 M = TypeVar("M", bound=Message)
 
@@ -235,19 +236,6 @@ def read_log(
     ).fetchone()
     entries = merged(events, changes)
     return LogPage(entries[:limit], oldest_index, oldest_change, len(entries) > limit)
-
-
-def merged(events: list[pb.RoomEvent], changes: list[Change]) -> list[pb.RoomEvent | Change]:
-    """Put events and changes, each in its order, into the order of the log."""
-    entries: list[pb.RoomEvent | Change] = []
-    taken = 0
-    for event in events:
-        while taken < len(changes) and changes[taken].after_index < event.index:
-            entries.append(changes[taken])
-            taken += 1
-        entries.append(event)
-    entries.extend(changes[taken:])
-    return entries
 
 
 def thread_summaries(

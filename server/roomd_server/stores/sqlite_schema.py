@@ -8,31 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
-
-class Migration(NamedTuple):
-    """One step of the schema, applied in one transaction."""
-
-    number: int
-    title: str
-    statements: tuple[str, ...]
-
-
-class SchemaTooNew(Exception):
-    """The file was written by a newer release: run that one, or restore a copy.
-
-    Args:
-        found: Schema number of the file.
-        known: Newest number this release can work with.
-    """
-
-    def __init__(self, found: int, known: int) -> None:
-        super().__init__(f"the store has schema {found}, this release knows up to {known}")
-        self.found = found
-        self.known = known
-
+from roomd_server.stores.schema import Migration, beyond
 
 _INITIAL = (
     # status: RoomStatus. Clustered: a room is read and written whole.
@@ -181,8 +159,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "what durable observers have still to see", _OBSERVER_ROWS),
 )
 
-NEWEST = MIGRATIONS[-1].number
-
 
 def file_uri(path: str, mode: str) -> str:
     """SQLite's URI of a file; ``mode`` is ``ro``, ``rw`` or ``rwc``."""
@@ -204,10 +180,7 @@ def outstanding(conn: sqlite3.Connection) -> list[Migration]:
     Raises:
         SchemaTooNew: the file is ahead of this release.
     """
-    version = schema_version(conn)
-    if version > NEWEST:
-        raise SchemaTooNew(version, NEWEST)
-    return [migration for migration in MIGRATIONS if migration.number > version]
+    return beyond(schema_version(conn), MIGRATIONS)
 
 
 def apply_migrations(conn: sqlite3.Connection) -> list[Migration]:

@@ -19,8 +19,9 @@ from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Settled, StoreConflict, WriteSet
 from roomd_server.core.tallies import StoreTallies
+from roomd_server.stores.schema import SchemaTooNew
 from roomd_server.stores.sqlite_rows import Heads, Rows
-from roomd_server.stores.sqlite_schema import SchemaTooNew, apply_migrations, file_uri
+from roomd_server.stores.sqlite_schema import apply_migrations, file_uri
 
 log = logging.getLogger(__name__)
 

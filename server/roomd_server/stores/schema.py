@@ -1,0 +1,43 @@
+"""Numbered migrations, whatever the database: they only go forward.
+
+A migration that was released is never changed: add the next number instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Migration(NamedTuple):
+    """One step of the schema, applied in one transaction."""
+
+    number: int
+    title: str
+    statements: tuple[str, ...]
+
+
+class SchemaTooNew(Exception):
+    """The store was written by a newer release: run that one, or restore a copy.
+
+    Args:
+        found: Schema number of the store.
+        known: Newest number this release can work with.
+    """
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(f"the store has schema {found}, this release knows up to {known}")
+        self.found = found
+        self.known = known
+
+
+def beyond(version: int, migrations: Sequence[Migration]) -> list[Migration]:
+    """Migrations that a store of this version still needs, in order.
+
+    Raises:
+        SchemaTooNew: the store is ahead of this release.
+    """
+    newest = migrations[-1].number
+    if version > newest:
+        raise SchemaTooNew(version, newest)
+    return [migration for migration in migrations if migration.number > version]

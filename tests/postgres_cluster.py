@@ -1,0 +1,180 @@
+"""A PostgreSQL of the tests' own: on loopback, in a temporary folder, gone with them.
+
+PostgreSQL refuses to run as root; then it runs as the user that its package made, or nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+BINARIES = Path("/usr/lib/postgresql")
+USERS = ("postgres", "nobody")
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+SLOW_AND_SAFE = {"fsync": "on", "full_page_writes": "on"}
+FAST = {"fsync": "off", "full_page_writes": "off"}
+"""For tests that do not pull the plug."""
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+}
+
+
+def binaries() -> Path | None:
+    """The folder of the newest PostgreSQL's programs; None: there is none."""
+    found = sorted(BINARIES.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    program = shutil.which("postgres")
+    return Path(program).parent if program else None
+
+
+class Cluster:
+    """A server with its folder.
+
+    Args:
+        durable: Whether it syncs: for tests in which it is killed with the machine in mind.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        folder = binaries()
+        assert folder is not None, "no PostgreSQL here: apt-get install postgresql"
+        self._binaries = folder
+        self._settings = {**SETTINGS, **(SLOW_AND_SAFE if durable else FAST)}
+        self._user = _user()
+        self._home = Path(tempfile.mkdtemp(prefix="roomd-postgres-"))
+        if self._user is not None:
+            os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
+        self._names = itertools.count()
+        self._server: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._run("initdb", "-D", str(self._data), "-U", "roomd", "-A", "trust", "-E", "UTF8")
+
+    @property
+    def _data(self) -> Path:
+        return self._home / "data"
+
+    def url(self, database: str = "postgres") -> str:
+        """Where a database of it is."""
+        return f"postgresql://roomd@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it and wait until it can be asked."""
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        self._server = subprocess.Popen(
+            [self._binaries / "postgres", "-D", self._data, f"-p{self.port}", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=(self._home / "log").open("ab"),
+            **self._as_user(),  # type: ignore[call-overload]
+        )
+        end = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self._server.poll() is None, (self._home / "log").read_text()
+            assert time.monotonic() < end, "PostgreSQL does not start"
+            time.sleep(0.05)
+
+    def restart(self) -> None:
+        """Stop it as an operator in a hurry does (SIGQUIT: no goodbye, no checkpoint)."""
+        self._end(signal.SIGQUIT)
+        self.start()
+
+    def kill(self) -> None:
+        """End all of its processes at once, with SIGKILL."""
+        assert self._server is not None
+        parent = psutil.Process(self._server.pid)
+        # Frozen first: a backend that sees the others die says so to its client.
+        every = [parent, *parent.children(recursive=True)]
+        for process in every:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        for process in every:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._server.wait(STOP_SECONDS)
+        psutil.wait_procs(every, STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Stop it; ``start`` brings it back."""
+        self._end(signal.SIGINT)
+
+    def remove(self) -> None:
+        """Stop it and remove its folder."""
+        self._end(signal.SIGQUIT)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def create(self, template: str = "template1") -> str:
+        """Make a database; its URL."""
+        name = f"roomd_{next(self._names)}"
+        asyncio.run(self._execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return self.url(name)
+
+    async def acreate(self) -> str:
+        """The same inside an event loop."""
+        return await asyncio.to_thread(self.create)
+
+    async def _execute(self, sql: str) -> None:
+        conn = await asyncpg.connect(self.url())
+        try:
+            await conn.execute(sql)
+        finally:
+            await conn.close()
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._server is None:
+            return
+        if self._server.poll() is None:
+            self._server.send_signal(number)
+            self._server.wait(STOP_SECONDS)
+        self._server = None
+
+    def _answers(self) -> bool:
+        done = subprocess.run(
+            [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+            check=False,
+        )
+        return done.returncode == 0
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._binaries / program, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._as_user(),  # type: ignore[call-overload]
+        )
+        assert done.returncode == 0, done.stderr
+
+    def _as_user(self) -> dict[str, object]:
+        options: dict[str, object] = {"cwd": self._home}
+        if self._user is not None:
+            options |= {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+        return options
+
+
+def _user() -> pwd.struct_passwd | None:
+    """Who runs it when we are root."""
+    if os.geteuid() != 0:
+        return None
+    for name in USERS:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise AssertionError(f"none of {USERS} is a user here")
