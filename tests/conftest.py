@@ -13,19 +13,21 @@ WHY = "no PostgreSQL here: apt-get install postgresql"
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL that lives as long as the tests; it does not sync."""
+def postgres_parts() -> Callable[..., Cluster]:
+    """Makes clusters, not started, for tests that end them; skips where there is nothing to
+    make them of.
+    """
     if binaries() is None:
         if os.environ.get("CI") or os.environ.get("ROOMD_REQUIRE_ALL"):
             pytest.fail(WHY)
         pytest.skip(WHY)
-    cluster = Cluster()
+    return Cluster
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_parts: Callable[..., Cluster]) -> Iterator[Cluster]:
+    """A PostgreSQL that lives as long as the tests; it does not sync."""
+    cluster = postgres_parts()
     cluster.start()
     yield cluster
     cluster.remove()
-
-
-@pytest.fixture
-def database(postgres: Cluster) -> Callable[[], str]:
-    """Makes databases, each empty; their URLs."""
-    return postgres.create

@@ -81,10 +81,10 @@ class Cluster:
         """Start it and wait until it can be asked."""
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         self._server = subprocess.Popen(
-            [self._binaries / "postgres", "-D", self._data, f"-p{self.port}", *options],
+            self._command("postgres", "-D", str(self._data), f"-p{self.port}", *options),
+            cwd=self._home,
             stdout=subprocess.DEVNULL,
             stderr=(self._home / "log").open("ab"),
-            **self._as_user(),  # type: ignore[call-overload]
         )
         end = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -92,9 +92,13 @@ class Cluster:
             assert time.monotonic() < end, "PostgreSQL does not start"
             time.sleep(0.05)
 
-    def restart(self) -> None:
+    def stop_at_once(self) -> None:
         """Stop it as an operator in a hurry does (SIGQUIT: no goodbye, no checkpoint)."""
         self._end(signal.SIGQUIT)
+
+    def restart(self) -> None:
+        """The same, and start it again."""
+        self.stop_at_once()
         self.start()
 
     def kill(self) -> None:
@@ -147,27 +151,26 @@ class Cluster:
         self._server = None
 
     def _answers(self) -> bool:
-        done = subprocess.run(
-            [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
-            check=False,
-        )
-        return done.returncode == 0
+        command = self._command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port))
+        return subprocess.run(command, cwd=self._home, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [self._binaries / program, *arguments],
+            self._command(program, *arguments),
+            cwd=self._home,
             capture_output=True,
             text=True,
             check=False,
-            **self._as_user(),  # type: ignore[call-overload]
         )
         assert done.returncode == 0, done.stderr
 
-    def _as_user(self) -> dict[str, object]:
-        options: dict[str, object] = {"cwd": self._home}
-        if self._user is not None:
-            options |= {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
-        return options
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        command = [str(self._binaries / program), *arguments]
+        if self._user is None:
+            return command
+        # Not by a fork of this process that changes its user: gRPC does not survive one.
+        ids = (f"--reuid={self._user.pw_uid}", f"--regid={self._user.pw_gid}")
+        return ["setpriv", *ids, "--clear-groups", *command]
 
 
 def _user() -> pwd.struct_passwd | None:

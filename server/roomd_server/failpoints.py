@@ -155,9 +155,12 @@ def _postgres(hit: Callable[[str], None]) -> type[Any]:
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
             if query.startswith("WITH") and not self.is_in_transaction():
                 await super().execute("BEGIN")
-                done = await super().execute(query, *args, timeout=timeout)
-                await self.execute("COMMIT")
-                return str(done)
+                try:
+                    await super().execute(query, *args, timeout=timeout)
+                except asyncpg.PostgresError:
+                    await super().execute("ROLLBACK")
+                    raise
+                return await self.execute("COMMIT")
             if query != "COMMIT":
                 return str(await super().execute(query, *args, timeout=timeout))
             hit("commit.before")

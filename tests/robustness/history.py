@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -78,6 +79,8 @@ class History:
     crashes: list[Crash] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     """Errors of another kind than UNAVAILABLE or a lost connection."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Names of the status codes of calls that failed."""
     timelines: dict[str, list[Stored]] = field(default_factory=dict)
     """Room → its events as listed at the end."""
     reused: dict[str, str] = field(default_factory=dict)

@@ -33,6 +33,8 @@ class Plan:
     """The failpoints, one after another."""
     rooms: int = 4
     program: tuple[str, ...] = SERVER
+    options: tuple[str, ...] = ()
+    """More options of the server, such as another ``--store``."""
     settle_seconds: float = 30.0
     """How long everything may take to arrive after the last crash."""
     seed: int = 1
@@ -40,7 +42,7 @@ class Plan:
 
 async def run(folder: Path, plan: Plan) -> tuple[History, list[Violation]]:
     """Kill it at every point of the plan; what happened, and what broke a promise."""
-    cluster = Cluster(folder, plan.program)
+    cluster = Cluster(folder, plan.program, plan.options)
     chance = random.Random(plan.seed)
     await cluster.start()
     traffic = Traffic(cluster.address, plan.rooms)

@@ -25,9 +25,15 @@ def test_the_rounds_know_every_failpoint() -> None:
     assert set(POINTS) == set(failpoints.POINTS)
 
 
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
 @pytest.mark.slow
-async def test_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    history, violations = await run(tmp_path, Plan(POINTS * ROUNDS))
+async def test_nothing_is_lost_or_doubled(
+    tmp_path: Path, store: str, request: pytest.FixtureRequest
+) -> None:
+    options: tuple[str, ...] = ()
+    if store == "postgres":
+        options = (f"--store={await request.getfixturevalue('postgres').acreate()}",)
+    history, violations = await run(tmp_path, Plan(POINTS * ROUNDS, options=options))
     assert violations == []
     assert history.surprises == []
     assert {crash.exit_code for crash in history.crashes} == {-signal.SIGKILL}

@@ -189,6 +189,7 @@ class Traffic:
             self.history.reused[send.key] = said
 
     def _note(self, who: str, error: grpc.aio.AioRpcError) -> None:
+        self.history.failures[error.code().name] += 1
         if error.code() not in LOST:
             self.history.surprises.append(f"{who}: {error.code()} {error.details()}")
 

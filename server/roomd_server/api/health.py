@@ -44,7 +44,7 @@ class Health:
     async def serving(self, is_of_use: bool = True) -> None:
         """Say whether calls are of use now; nothing any more after ``not_serving``."""
         kinds = health_pb2.HealthCheckResponse
-        for service in self._services:
+        for service in ("", *self._services):
             await self._servicer.set(service, kinds.SERVING if is_of_use else kinds.NOT_SERVING)
 
     async def not_serving(self) -> None:

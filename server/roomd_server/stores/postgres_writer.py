@@ -376,8 +376,9 @@ class PostgresWriter:
             except StoreInUse:
                 log.warning("the store is back, and its lock is held by somebody else")
             else:
-                outcomes = self._outcomes if committed else None
-                _settle(doubtful, outcomes or [store_down() for _ in doubtful])
+                if doubtful:
+                    outcomes = self._outcomes if committed else None
+                    _settle(doubtful, outcomes or [store_down() for _ in doubtful])
                 self.is_up = True
                 log.warning("the store is back")
                 self.on_change(True)
