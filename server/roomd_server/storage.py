@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -103,6 +103,8 @@ class OpenStore:
     watch: Callable[[Callable[[bool], None]], None]
     """Takes what is to be told when the store goes away (False) and is back (True)."""
     release: Callable[[], None]
+    gauges: Callable[[], Mapping[str, float]] = dict
+    """What there is to say of it besides what all stores say."""
 
     async def close(self) -> None:
         """Finish what was handed in, then let go of it."""
@@ -122,7 +124,7 @@ async def open_store(url: str, clock: Clock, failpoints: Failpoints | None = Non
     try:
         if place.kind == "postgres":
             postgres = await _open_postgres(place, clock, failpoints)
-            return OpenStore(place.kind, postgres, postgres.watch, _nothing)
+            return OpenStore(place.kind, postgres, postgres.watch, _nothing, postgres.gauges)
         return await _open_sqlite(place, clock, failpoints)
     except SchemaTooNew as error:
         raise StartupError(f"{place.shown}: {error}") from None

@@ -285,6 +285,7 @@ class Server:
         return {
             **self._engine.gauges(),
             **self._plane.gauges(),
+            **self._opened.gauges(),
             "subscriptions": float(self._subscriptions.count),
             "connections": float(self._hub.count),
             "store_pending": float(self._store.pending),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from loads import BODY
 from processes import channels, metadata
@@ -11,7 +10,7 @@ from processes import channels, metadata
 from roomd import v1 as pb
 from roomd_server.core.ports import WriteSet
 from roomd_server.core.times import timestamp
-from roomd_server.stores.sqlite import SqliteStore
+from roomd_server.storage import open_store
 from roomd_server.system import SystemClock
 
 BATCH = 2000
@@ -29,9 +28,10 @@ def _room(room_id: str) -> pb.Room:
     )
 
 
-async def fill_room(path: Path, room_id: str, events: int) -> None:
+async def fill_room(url: str, room_id: str, events: int) -> None:
     """Write a room with that many events."""
-    store = await SqliteStore.open(str(path), clock=SystemClock())
+    opened = await open_store(url, SystemClock())
+    store = opened.store
     room = _room(room_id)
     await store.commit(WriteSet("default", room_id, room=room, create_room=True))
     for first in range(0, events, BATCH):
@@ -51,12 +51,13 @@ async def fill_room(path: Path, room_id: str, events: int) -> None:
         ]
         room.latest_index, room.event_count = last - 1, last
         await store.commit(WriteSet("default", room_id, room=room, events=batch))
-    await store.close()
+    await opened.close()
 
 
-async def fill_rooms(path: Path, count: int) -> None:
+async def fill_rooms(url: str, count: int) -> None:
     """Write that many rooms, each with a participant."""
-    store = await SqliteStore.open(str(path), clock=SystemClock())
+    opened = await open_store(url, SystemClock())
+    store = opened.store
     pending = []
     for number in range(count):
         room_id = f"known-{number:06}"
@@ -73,7 +74,7 @@ async def fill_rooms(path: Path, count: int) -> None:
             pending.clear()
     for future in pending:
         await future
-    await store.close()
+    await opened.close()
 
 
 async def attach(address: str, room_id: str) -> None:

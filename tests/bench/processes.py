@@ -11,6 +11,8 @@ from pathlib import Path
 import grpc
 import psutil
 
+from roomd import v1 as pb
+
 HERE = Path(__file__).resolve().parent
 KEY = "rd_dev_bench-0123456789abcdef"
 READY_SECONDS = 60.0
@@ -72,22 +74,35 @@ class Echo(Process):
 
 
 class Server(Process):
-    """roomd on a SQLite file with full synchronous commits."""
+    """roomd on a store, with full synchronous commits."""
 
-    def __init__(self, store: Path, **settings: str) -> None:
+    def __init__(self, store: str, **settings: str) -> None:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         self.began = time.monotonic()
         super().__init__(
             "-m",
             "roomd_server.cli",
             "serve",
-            f"--store=sqlite:///{store}",
+            f"--store={store}",
             "--listen=127.0.0.1:0",
             f"--api-key={KEY}",
             *options,
         )
         self.address = self.line().split()[-1]
         self.started_seconds = time.monotonic() - self.began
+
+
+async def gauges(address: str) -> dict[str, float]:
+    """What a server counts."""
+    (channel,) = channels(address, 1)
+    call = channel.unary_unary(
+        "/roomd.v1.AdminService/GetServerInfo",
+        request_serializer=pb.GetServerInfoRequest.SerializeToString,
+        response_deserializer=pb.GetServerInfoResponse.FromString,
+    )
+    info = await call(pb.GetServerInfoRequest(), metadata=metadata())
+    await channel.close()
+    return dict(info.gauges)
 
 
 class Worker(Process):

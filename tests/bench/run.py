@@ -20,10 +20,13 @@ from pathlib import Path
 
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import scenarios
 from processes import Echo
+
+from postgres_cluster import Cluster
 
 
 @dataclass
@@ -56,11 +59,24 @@ class Bench:
         self.echo = echo
         self.rows: list[Row] = []
         self._stores = 0
+        self._postgres: Cluster | None = None
 
-    def store(self) -> Path:
-        """A path for a new database."""
+    def store(self) -> str:
+        """The URL of a new SQLite file."""
         self._stores += 1
-        return self.folder / f"bench-{self._stores}.db"
+        return f"sqlite:///{self.folder}/bench-{self._stores}.db"
+
+    async def database(self) -> str:
+        """The URL of a new database of a PostgreSQL that syncs."""
+        if self._postgres is None:
+            self._postgres = Cluster(durable=True)
+            await asyncio.to_thread(self._postgres.start)
+        return await self._postgres.acreate()
+
+    def close(self) -> None:
+        """End what was started for it."""
+        if self._postgres is not None:
+            self._postgres.remove()
 
     def add(self, row: Row) -> None:
         """Take a row and print it."""
@@ -135,8 +151,8 @@ async def main(options: argparse.Namespace) -> int:
         return 2
     folder = Path(tempfile.mkdtemp(prefix="roomd-bench-"))
     echo = Echo()
+    bench = Bench(options, folder, echo)
     try:
-        bench = Bench(options, folder, echo)
         for name, scenario in scenarios.ALL.items():
             if name in wanted:
                 await scenario(bench)
@@ -146,6 +162,7 @@ async def main(options: argparse.Namespace) -> int:
         print(f"{len(bench.rows) - len(missed)} floors held, {len(missed)} missed {missed or ''}")
         return 1 if missed else 0
     finally:
+        bench.close()
         echo.stop()
         shutil.rmtree(folder, ignore_errors=True)
 

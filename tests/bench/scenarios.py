@@ -22,7 +22,7 @@ from loads import (
     prepare,
     send_calls,
 )
-from processes import Echo, Server, Subscribers, Worker, channels, metadata
+from processes import Echo, Server, Subscribers, Worker, channels, gauges, metadata
 
 from roomd import v1 as pb
 
@@ -61,10 +61,10 @@ async def _paired(
 
 
 async def _sends(
-    bench: Bench, rooms: list[str], in_flight: int, *, hook: bool
+    bench: Bench, rooms: list[str], in_flight: int, *, hook: bool, store: str = ""
 ) -> tuple[list[tuple[float, float]], float]:
     """Unary SendEvent, two subscribers, perhaps a remote DECIDE hook."""
-    server = Server(bench.store())
+    server = Server(store or bench.store())
     worker = None
     try:
         await prepare(server.address, rooms)
@@ -77,6 +77,7 @@ async def _sends(
             for call in send_calls(channel, rooms, in_flight // CLIENT_CHANNELS)
         ]
         result = await _paired(bench, server, calls, in_flight)
+        await _print_statements(server)
         if not watchers.messages:
             raise RuntimeError("the subscribers saw nothing")
         await watchers.close()
@@ -87,6 +88,14 @@ async def _sends(
         if worker is not None:
             worker.stop()
         server.stop()
+
+
+async def _print_statements(server: Server) -> None:
+    """Say how many statements a message took, where that is counted."""
+    counted = await gauges(server.address)
+    if sets := counted.get("store_sets"):
+        statements = counted["store_statements"]
+        print(f"      {statements / sets:.3f} statements per write set ({sets:,.0f} sets)")
 
 
 async def b1(bench: Bench) -> None:
@@ -168,9 +177,24 @@ async def b3(bench: Bench) -> None:
     print(f"B3    SKIPPED: the RoomKit library {reason}", file=sys.stderr, flush=True)
 
 
+async def b4(bench: Bench) -> None:
+    """B1 on PostgreSQL."""
+    store = await bench.database()
+    pairs, cpu = await _sends(bench, ROOMS, 64, hook=False, store=store)
+    bench.rate("B4", "B1 on PostgreSQL", pairs, (0.55, 0.70), f"CPU x{cpu:.2f}")
+
+
 async def b5(bench: Bench) -> None:
     """A room with very many events against a fresh one."""
-    store = bench.store()
+    await _big_room(bench, "B5", bench.store())
+
+
+async def b5_postgres(bench: Bench) -> None:
+    """The same on PostgreSQL."""
+    await _big_room(bench, "B5p", await bench.database())
+
+
+async def _big_room(bench: Bench, name: str, store: str) -> None:
     began = time.monotonic()
     await fill.fill_room(store, "big", bench.big_room)
     filled = time.monotonic() - began
@@ -189,7 +213,7 @@ async def b5(bench: Bench) -> None:
     finally:
         server.stop()
     bench.rate(
-        "B5",
+        name,
         f"room with {bench.big_room:,} events / fresh room",
         pairs,
         (0.90, 0.95),
@@ -390,7 +414,9 @@ ALL: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "B2r": b2r,
     "B2s": b2s,
     "B3": b3,
+    "B4": b4,
     "B5": b5,
+    "B5p": b5_postgres,
     "B6": b6,
     "B7": b7,
     "B9": b9,

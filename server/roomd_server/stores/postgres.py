@@ -73,6 +73,14 @@ class PostgresStore:
         """Sets handed in that are not yet durable."""
         return self.writer.pending
 
+    def gauges(self) -> dict[str, float]:
+        """Whether the database is there, and how many statements how many sets took."""
+        return {
+            "store_up": float(self.writer.is_up),
+            "store_sets": float(self.writer.sets),
+            "store_statements": float(self.writer.statements),
+        }
+
     def watch(self, heard: Callable[[bool], None]) -> None:
         """Call ``heard`` when the database goes away (False) and when it is back (True)."""
         self._heard = heard
