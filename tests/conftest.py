@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from postgres_cluster import Cluster, binaries
+from roomd_server import storage
+from roomd_server.core.ports import Clock
+from roomd_server.stores.postgres import PostgresStore
+from roomd_server.stores.sqlite import SqliteStore
 
 WHY = "no PostgreSQL here: apt-get install postgresql"
 
@@ -31,3 +36,48 @@ def postgres(postgres_parts: Callable[..., Cluster]) -> Iterator[Cluster]:
     cluster.start()
     yield cluster
     cluster.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chosen_store(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ROOMD_TEST_STORE=postgres whatever a test would keep in SQLite is kept there."""
+    if os.environ.get("ROOMD_TEST_STORE") != "postgres":
+        yield
+        return
+    stand_in = StandIn(request.getfixturevalue("postgres"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "place_of", stand_in.place_of)
+        patch.setattr(SqliteStore, "open", stand_in.open)
+        yield
+
+
+class StandIn:
+    """A database for every SQLite file, and one for every store in memory."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._urls: dict[str, str] = {}
+        self._place_of = storage.place_of
+
+    def place_of(self, url: str) -> storage.Place:
+        """Where the store of a URL is instead."""
+        place = self._place_of(url)
+        if place.kind == "postgres":
+            return place
+        return self._place_of(self._url(place.where))
+
+    async def open(self, path: str, *, clock: Clock, **_: object) -> PostgresStore:
+        """Open the store that stands in for a file."""
+        return await PostgresStore.open(self._url(path), clock=clock)
+
+    def _url(self, path: str) -> str:
+        if path == ":memory:":
+            return self._create()
+        if path not in self._urls:
+            self._urls[path] = self._create()
+        return self._urls[path]
+
+    def _create(self) -> str:
+        # From a thread: the caller's event loop runs.
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(self._cluster.create).result()

@@ -24,7 +24,7 @@ from roomd_server.api.methods import Shape
 from roomd_server.config import Settings
 from roomd_server.core.bus import Tail
 from roomd_server.core.times import duration
-from roomd_server.stores.sqlite import SqliteStore
+from roomd_server.storage import open_store
 from roomd_server.wiring import Server
 
 SMS_NUMBER = {"phone_number": "+15550100"}
@@ -75,9 +75,8 @@ class House:
 
     async def start(self) -> None:
         """Serve, from what the store has."""
-        path = self._settings.store.removeprefix("sqlite://").removeprefix("/")
-        store = await SqliteStore.open(path, clock=self.clock)
-        self.server = Server(self._settings, store, self.clock)
+        opened = await open_store(self._settings.store, self.clock)
+        self.server = Server(self._settings, opened, self.clock)
         self.engine = self.server._engine
         self.tail = Tail(ORG, frozenset(), "")
         self.server._bus._tails.append(self.tail)
