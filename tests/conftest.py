@@ -71,13 +71,10 @@ class StandIn:
         return await PostgresStore.open(self._url(path), clock=clock)
 
     def _url(self, path: str) -> str:
-        if path == ":memory:":
-            return self._create()
-        if path not in self._urls:
-            self._urls[path] = self._create()
-        return self._urls[path]
-
-    def _create(self) -> str:
         # From a thread: the caller's event loop runs.
         with ThreadPoolExecutor(1) as aside:
-            return aside.submit(self._cluster.create).result()
+            if path == ":memory:":
+                return aside.submit(self._cluster.lend).result()
+            if path not in self._urls:
+                self._urls[path] = aside.submit(self._cluster.create).result()
+        return self._urls[path]

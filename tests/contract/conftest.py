@@ -60,11 +60,11 @@ DURABLE = [name for name in OPENERS if name != "sqlite-memory"]
 """Those that keep what they have after they are closed."""
 
 
-def place_of(request: pytest.FixtureRequest) -> str:
-    """Where the store of a test is: a file, or a database."""
+def place_of(request: pytest.FixtureRequest, *, keep: bool) -> str:
+    """Where the store of a test is: a file, or a database, to ``keep`` when it is closed."""
     if request.param == "postgres":
         postgres: Cluster = request.getfixturevalue("postgres")
-        return postgres.create()
+        return postgres.create() if keep else postgres.lend()
     folder: Path = request.getfixturevalue("tmp_path")
     return str(folder / "store.db")
 
@@ -77,7 +77,7 @@ def clock() -> HandClock:
 @pytest.fixture(params=OPENERS)
 def place(request: pytest.FixtureRequest) -> tuple[str, str]:
     """Which store, and where."""
-    return request.param, place_of(request)
+    return request.param, place_of(request, keep=False)
 
 
 @pytest.fixture
@@ -91,5 +91,5 @@ async def store(place: tuple[str, str], clock: HandClock) -> AsyncIterator[Store
 @pytest.fixture(params=DURABLE)
 def reopen(request: pytest.FixtureRequest, clock: HandClock) -> Callable[[], Awaitable[Store]]:
     """Open the same store again and again."""
-    where = place_of(request)
+    where = place_of(request, keep=True)
     return lambda: OPENERS[request.param](where, clock)
