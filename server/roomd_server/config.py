@@ -66,7 +66,19 @@ class Settings(BaseModel):
     metrics_address: str = Field(
         "", description="address and port of the page for Prometheus, /metrics; empty: none"
     )
-    log_level: str = Field("info", description="debug, info, warning or error")
+    trace_endpoint: str = Field(
+        "",
+        description="collector for spans, OTLP over gRPC: http://127.0.0.1:4317; empty: none; "
+        "needs roomd[tracing]",
+    )
+    trace_ratio: float = Field(
+        1.0, ge=0, le=1, description="share of traces that are kept; callers may decide it first"
+    )
+    log_level: str = Field(
+        "info",
+        pattern="debug|info|warning|error",
+        description="debug, info, warning or error",
+    )
     log_format: str = Field("text", pattern="text|json", description="text or json")
 
     @field_validator("hook_budget_seconds")

@@ -7,7 +7,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from opentelemetry.trace import TracerProvider
 from pydantic import SecretStr
 
 from roomd_server import __version__
@@ -18,6 +20,7 @@ from roomd_server.api.policy import SCOPES
 from roomd_server.api.server import ApiOptions, ApiServer, StartupError, TlsFiles
 from roomd_server.api.subscriptions import Subscriptions
 from roomd_server.api.surface import surface
+from roomd_server.api.tracing import traced
 from roomd_server.api.validation import check, validate
 from roomd_server.channels.connection import ConnectionHub
 from roomd_server.channels.connection_stream import ConnectionParts, ConnectionService
@@ -41,6 +44,10 @@ from roomd_server.system import SortableIds, SystemClock
 from roomd_server.telemetry.lag import LoopLag
 from roomd_server.telemetry.metrics import Gauges
 from roomd_server.telemetry.page import MetricsPage
+from roomd_server.telemetry.tracing import OtelTracer
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 
 
 def credentials_of(settings: Settings) -> Credentials:
@@ -75,12 +82,15 @@ class Server:
         opened: OpenStore,
         clock: SystemClock,
         failpoints: Failpoints | None = None,
+        spans: TracerProvider | None = None,
     ) -> None:
         self._failpoints = failpoints
         ids = SortableIds(clock)
         node_id = ids.new()
         self._clock, self._ids = clock, ids
         self._settings = settings
+        self._spans = _exporting(settings, node_id) if spans is None else None
+        self._tracer = _tracer(spans or self._spans)
         self._opened = opened
         store = self._store = opened.store
         self._bus = FrameworkBus(clock)
@@ -165,7 +175,7 @@ class Server:
                 clock=self._clock,
                 ids=self._ids,
                 channel=engine.channels.get,
-                inbound=engine.inbound.process_inbound,
+                inbound=traced(engine.inbound.process_inbound, self._tracer),
                 signal=Signals(engine.directory, engine.desk),
                 rooms_of_channel=self._store.open_rooms_of_channel,
                 validate=validate,
@@ -224,13 +234,18 @@ class Server:
                 tls=_tls(settings),
                 allow_plaintext_remote=settings.allow_plaintext,
                 limits=Limits(max_unary_units=settings.max_in_flight),
+                tracer=self._tracer,
             ),
             drain_hooks=(self._plane.drain, self._subscriptions.drain, self._connections.drain),
         )
 
     @classmethod
-    async def start(cls, settings: Settings) -> Server:
+    async def start(cls, settings: Settings, spans: TracerProvider | None = None) -> Server:
         """Open the store, take up what was unfinished, and listen.
+
+        Args:
+            settings: What an operator has set.
+            spans: Takes spans, for an application that traces itself; None: as in settings.
 
         Raises:
             StartupError: the configuration cannot work; the message says what to change.
@@ -238,7 +253,7 @@ class Server:
         clock = SystemClock()
         failpoints = failpoints_from_environment()
         opened = await open_store(settings.store, clock, failpoints)
-        server = cls(settings, opened, clock, failpoints)
+        server = cls(settings, opened, clock, failpoints, spans)
         try:
             await server._plane.load()
             await server._engine.start()
@@ -270,6 +285,8 @@ class Server:
     async def _let_go(self) -> None:
         """Close everything behind the API."""
         self._lag.close()
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.shutdown)
         if self._page is not None:
             await self._page.close()
         await self._engine.close()
@@ -290,6 +307,22 @@ class Server:
             "connections": float(self._hub.count),
             "store_pending": float(self._store.pending),
         }
+
+
+def _tracer(spans: TracerProvider | None) -> OtelTracer | None:
+    return None if spans is None else OtelTracer(spans, __version__)
+
+
+def _exporting(settings: Settings, node_id: str) -> SdkTracerProvider | None:
+    if not settings.trace_endpoint:
+        return None
+    try:
+        from roomd_server.telemetry.otlp import exporting  # noqa: PLC0415 an extra
+    except ImportError:
+        raise StartupError(
+            "--trace-endpoint needs OpenTelemetry's SDK: pip install 'roomd[tracing]'"
+        ) from None
+    return exporting(settings.trace_endpoint, settings.trace_ratio, node_id)
 
 
 def _tls(settings: Settings) -> TlsFiles | None:

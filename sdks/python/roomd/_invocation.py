@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from roomd._tracing import current_trace
+
 
 @dataclass(frozen=True)
 class Invocation:
@@ -32,12 +34,14 @@ def current_invocation() -> Invocation | None:
 
 
 def call_metadata() -> tuple[tuple[str, str], ...]:
-    """What calls made while answering carry: a call that would wait for itself is refused
-    instead of hanging, and belongs to the trace of what caused it.
+    """What calls carry: the trace they belong to, and while answering the invocation, so that a
+    call which would wait for itself is refused instead of hanging.
     """
+    trace = current_trace()
     invocation = running.get()
     if invocation is None:
-        return ()
-    trace = invocation.trace_context
-    carried = [(key, value) for key, value in trace.items() if key in TRACE_KEYS]
-    return (("roomd-invocation", invocation.id), *carried)
+        return tuple(trace.items())
+    carried = trace or {
+        key: value for key, value in invocation.trace_context.items() if key in TRACE_KEYS
+    }
+    return (("roomd-invocation", invocation.id), *carried.items())

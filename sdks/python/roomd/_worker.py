@@ -29,6 +29,7 @@ from roomd._client import (
 from roomd._convert import seconds
 from roomd._invocation import Invocation, running
 from roomd._reconnect import Waits
+from roomd._tracing import continued
 from roomd.exceptions import RoomKitError, ServiceUnavailableError
 
 log = logging.getLogger(__name__)
@@ -357,7 +358,8 @@ class Worker:
                 async with deadline:
                     if invocation.HasField("oversize"):
                         invocation = await self._fetch(invocation)
-                    answer = await handler.serve(invocation, emit)
+                    with continued(invocation):
+                        answer = await handler.serve(invocation, emit)
             if _is_cancelled() or deadline.expired():
                 return  # it caught the cancellation: nobody takes its answer all the same
         except Exception as error:  # boundary: a handler's fault is its answer, not our end

@@ -32,8 +32,10 @@ from roomd_server.api.policy import Policy
 from roomd_server.api.routes import BidiHandler, PushHandler, StreamHandler, UnaryHandler
 from roomd_server.api.status import status_code
 from roomd_server.api.tallies import CANCELLED, OK, RpcTallies, short_name
+from roomd_server.api.tracing import begin_call, end_call
 from roomd_server.core.errors import RoomdError
 from roomd_server.core.ports import Caller
+from roomd_server.core.tracing import Tracer
 from roomd_server.security.credentials import Credentials
 
 Context = aio.ServicerContext[Any, Any]
@@ -53,6 +55,8 @@ class Concerns:
     admission: Admission
     writes: WriteWatch
     tallies: RpcTallies
+    tracer: Tracer | None = None
+    """None: nobody traces."""
 
 
 def unary_call(
@@ -65,7 +69,7 @@ def unary_call(
     decode = decoder(method.request_type)
     validate = validator(method.request_type)
     path, scope, weight = method.path, policy.scope, policy.weight
-    times, name = concerns.tallies.times, short_name(path)
+    times, name, tracer = concerns.tallies.times, short_name(path), concerns.tracer
     took_ok = times[name, OK].observe
 
     async def serve(data: bytes, context: Context) -> bytes:
@@ -74,6 +78,7 @@ def unary_call(
         request_id = accept_id(metadata.get(REQUEST_ID_KEY))
         caller = _NOBODY
         admitted = False
+        span = None if tracer is None else begin_call(tracer, method, metadata, request_id)
         try:
             caller = identify(credentials, metadata, scope, request_id)
             admission.enter_call(weight, within_invocation=bool(caller.invocation_id))
@@ -88,9 +93,13 @@ def unary_call(
                 context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
             log_ok(path, caller, began)
             took_ok(monotonic() - began)
+            if span is not None:
+                end_call(span, OK)
             return answer
         except asyncio.CancelledError:
             times[name, CANCELLED].observe(monotonic() - began)
+            if span is not None:
+                end_call(span, CANCELLED)
             raise
         except RoomdError as error:
             refused = error
@@ -100,6 +109,8 @@ def unary_call(
             if admitted:
                 admission.leave_call(weight)
         times[name, status_code(refused).name].observe(monotonic() - began)
+        if span is not None:
+            end_call(span, status_code(refused).name, refused.reason_name)
         log_refused(path, caller, began, refused)
         return await refuse(context, refused, request_id)
 

@@ -29,6 +29,7 @@ from roomd_server.api.policy import POLICIES, Policy
 from roomd_server.api.routes import BidiHandler, Routes, StreamHandler
 from roomd_server.api.status import MethodUnknown
 from roomd_server.api.tallies import RpcTallies
+from roomd_server.core.tracing import Tracer
 from roomd_server.security.credentials import Credentials
 
 _log = logging.getLogger("roomd.api")
@@ -64,6 +65,8 @@ class ApiOptions:
     allow_plaintext_remote: bool = False
     """Listen without TLS on addresses that others can reach (behind a proxy that ends TLS)."""
     limits: Limits = field(default_factory=Limits)
+    tracer: Tracer | None = None
+    """None: nobody traces."""
     write_timeout_seconds: float = 10.0
     """How long a write may wait for a reader."""
 
@@ -101,6 +104,7 @@ class ApiServer:
             self.admission,
             WriteWatch(self._options.write_timeout_seconds),
             self.tallies,
+            self._options.tracer,
         )
         self._handlers = _build_handlers(routes, self._concerns)
         self._health = Health(service_names())

@@ -6,12 +6,13 @@ import asyncio
 
 from roomd import v1 as pb
 from roomd_server.core.ports import Clock
+from roomd_server.core.tracing import CURRENT
 
 
 class Cascade:
     """Counts the work a message started, so that a caller can wait for its end."""
 
-    __slots__ = ("_ended", "_open", "answers", "deliveries")
+    __slots__ = ("_ended", "_open", "answers", "deliveries", "trace")
 
     def __init__(self) -> None:
         self._open = 0
@@ -20,6 +21,8 @@ class Cascade:
         """Answers that entered a room; bounded by the engine."""
         self.deliveries: dict[str, pb.Delivery] | None = None
         """How the deliveries went so far, by their ids, when somebody wants to know."""
+        self.trace = CURRENT.get()
+        """The span of the call that set it all off, when it is traced."""
 
     def begin(self) -> None:
         """One more piece of work."""

@@ -28,6 +28,7 @@ from roomd_server.core.proposal import (
 from roomd_server.core.room import RoomActor
 from roomd_server.core.routing import Router, Sender
 from roomd_server.core.times import seconds_of
+from roomd_server.core.tracing import Stage
 
 QUICK_SECONDS = 0.05
 """Routing and conversion that took less leave a message the whole timeout: it needs no timer."""
@@ -85,7 +86,6 @@ class Inbound:
         began, timeout = self._.clock.monotonic(), self._.options.process_timeout_seconds
         place, converted = await self._receive_in_time(sender, channel, request)
         took = self._.clock.monotonic() - began
-        self._.pipeline.tallies.route.observe(took)
         event = self._event(channel, request, converted, connection_id)
         proposal = Proposal(
             event,
@@ -192,8 +192,9 @@ class Inbound:
         self, sender: Sender, channel: pb.Channel, request: pb.ProcessInboundRequest
     ) -> tuple[RoomActor | str, pb.Converted | None]:
         try:
-            async with asyncio.timeout(self._.options.process_timeout_seconds):
-                return await self._receive(sender, channel, request)
+            with Stage("route", self._.pipeline.tallies.route, self._.clock):
+                async with asyncio.timeout(self._.options.process_timeout_seconds):
+                    return await self._receive(sender, channel, request)
         except TimeoutError:
             raise errors.Unavailable(
                 pb.ERROR_REASON_PROCESS_TIMEOUT, "routing took too long; nothing was stored"

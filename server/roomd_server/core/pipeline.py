@@ -54,6 +54,7 @@ from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
 from roomd_server.core.tallies import PipelineTallies
+from roomd_server.core.tracing import Stage, Within
 from roomd_server.core.waiting import conclude
 
 
@@ -173,8 +174,7 @@ class Pipeline:
 
     async def _hold(self, actor: RoomActor, proposal: Proposal) -> Pending:
         """Admit the proposal under the lock of the room's present owner."""
-        clock = self._.clock
-        began = clock.monotonic()
+        stage = Stage("lock", self.tallies.lock, self._.clock)
         while True:
             if actor.broken or actor.deleted:
                 actor = await self._.directory.successor(actor)
@@ -182,10 +182,11 @@ class Pipeline:
             try:
                 async with actor.lock:
                     if not actor.broken and not actor.deleted:
-                        self.tallies.lock.observe(clock.monotonic() - began)
+                        stage.end()
                         return await self._admit(actor, proposal)
             finally:
                 actor.pins -= 1
+                stage.end()
 
     async def _admit(self, actor: RoomActor, proposal: Proposal) -> Pending:
         event = proposal.event
@@ -229,11 +230,10 @@ class Pipeline:
             proposal.keep(actor, draft.writes, event)
         # Not the store's own future: a caller who leaves must not cancel a commit.
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        monotonic, took = self._.clock.monotonic, self.tallies.commit.observe
-        began = monotonic()
+        stage = Stage("commit", self.tallies.commit, self._.clock)
 
         def settle(error: Exception | None) -> None:
-            took(monotonic() - began)
+            stage.end()
             # A callback, not what follows an await: it runs in the order of the commits.
             try:
                 if error is None:
@@ -330,12 +330,8 @@ class Pipeline:
         """Run BEFORE_BROADCAST; None when nobody wants it."""
         if not self._asks_hooks(actor, proposal):
             return proposal.verdict
-        clock = self._.clock
-        began = clock.monotonic()
-        try:
+        with Stage("hooks", self.tallies.hooks, self._.clock):
             return await self._.hooks.decide(event_call(actor, _DECIDED_BY, proposal.event))
-        finally:
-            self.tallies.hooks.observe(clock.monotonic() - began)
 
     def _judge(
         self, actor: RoomActor, draft: Draft, proposal: Proposal, verdict: Verdict | None
@@ -487,7 +483,8 @@ class Pipeline:
 
     def tell(self, actor: RoomActor, call: HookCall, cascade: Cascade) -> None:
         """Tell the observers of a call that is made up; see ``observe``."""
-        told = self._.hooks.observe(call)
+        with Within(cascade.trace):
+            told = self._.hooks.observe(call)
         if told is not None:
             cascade.begin()
             told.add_done_callback(

@@ -10,6 +10,7 @@ from functools import partial
 from roomd import v1 as pb
 from roomd_server.core.errors import NotFound
 from roomd_server.core.ports import Clock, Ids
+from roomd_server.core.tracing import CURRENT
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.seats import Attachment, Group, Seat, SeatState
@@ -167,6 +168,9 @@ class Dispatcher:
         invocation.began = now
         invocation.deadline = now + invocation.timeout_seconds
         self.offered += 1
+        trace = CURRENT.get()
+        if trace is not None:
+            invocation.begin_span(trace)
 
     def _watch(self, invocation: Invocation) -> None:
         self._live[invocation.invocation_id] = invocation

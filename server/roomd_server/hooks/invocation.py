@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from roomd import v1 as pb
 from roomd_server.core.ports import Cancellable
+from roomd_server.core.tracing import Span, Value
 
 if TYPE_CHECKING:
     from roomd_server.hooks.chunks import ChunkBuffer
@@ -71,6 +72,8 @@ class Invocation:
     began: float = 0.0
     deadline: float = 0.0
     timer: Cancellable | None = None
+    span: Span | None = None
+    """When it is traced."""
     attachment: Attachment | None = None
     """Who works on it now."""
     last: Attachment | None = None
@@ -83,6 +86,34 @@ class Invocation:
     def org(self) -> str:
         """Whose work it is."""
         return self.group.org
+
+    def begin_span(self, trace: Span) -> None:
+        """Trace it from now on, until it has ended."""
+        kind = "hook" if self.call is None else self.call.WhichOneof("kind")
+        about: dict[str, Value] = {
+            "handler": self.group.name,
+            "room_id": self.room_id,
+            "invocation_id": self.invocation_id,
+        }
+        if self.call is None:
+            about["trigger"] = pb.HookTrigger.Name(self.trigger)
+        self.span = trace.start(f"{kind} {self.group.name}", about)
+        self.future.add_done_callback(self._end_span)
+
+    def _end_span(self, future: asyncio.Future[Outcome]) -> None:
+        assert self.span is not None
+        about: dict[str, Value] = {"attempts": self.attempt}
+        if future.cancelled():
+            self.span.end(about, failed=True)
+            return
+        outcome = future.result()
+        about |= {"fate": outcome.fate.name.lower(), "worker_id": outcome.worker_id}
+        result = outcome.result
+        if result is not None:
+            kind = result.WhichOneof("outcome") or ""
+            about["answer"] = (result.decision.WhichOneof("action") or "") or kind
+        failed = result is None or result.HasField("failure")
+        self.span.end(about, failed=failed)
 
     def measure(self) -> None:
         """Count its bytes anew; only while no window counts it."""

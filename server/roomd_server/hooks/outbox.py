@@ -157,6 +157,8 @@ def _fill(out: pb.Invocation, invocation: Invocation, now: float, inline: int) -
     out.organization_id = group.org
     out.room_id = invocation.room_id
     out.trigger = invocation.trigger
+    if invocation.span is not None:
+        out.trace_context.update(invocation.span.carrier())
     if invocation.size > inline:
         out.oversize.size_bytes = invocation.size
         return
