@@ -42,8 +42,8 @@ class Cluster:
         self._options = options
         self._process: Process | None = None
 
-    async def start(self, failpoints: str = "") -> float:
-        """Start it; seconds until it listens.
+    async def start(self, failpoints: str = "", program: tuple[str, ...] = ()) -> float:
+        """Start it, for once perhaps with another program; seconds until it listens.
 
         Raises:
             DiedStarting: it did not come to that.
@@ -52,7 +52,7 @@ class Cluster:
         environment = {**os.environ, "ROOMD_TEST_BUILD": "1", "ROOMD_FAILPOINTS": failpoints}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *self._program,
+            *(program or self._program),
             "serve",
             f"--store={self._store}",
             f"--listen={self.address}",

@@ -209,7 +209,7 @@ FAULT = Fault(
     "D3",
     "hostile frames on the worker stream",
     run,
-    short=Size(streams=30, frames=10),
+    short=Size(streams=20, frames=10),
     long=Size(streams=1100, frames=16),
     without={"leases": STATE, "forgetting-sessions": STATE},
 )

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from findings import Fault, Report, percentile
+from findings import Fault, Report, Slack, compare, percentile
 from site_of_test import Running, Site
 from workers import Answer, allow, hook, provider, sent
 from world import World, world_of
 
 from roomd import v1 as pb
 
+MEMORY = "memory, MiB"
 TASKS, SESSIONS, LANES = "tasks of the server", "worker sessions", "deliveries under way"
 
 
@@ -37,9 +38,8 @@ class Size:
     """Messages of all rooms together."""
     rss_share: float
     """What the memory may grow by, of what it was."""
-    ratio: float
+    slack: Slack
     """What the last messages may take, compared with the first ones."""
-    share: float
 
 
 @dataclass
@@ -77,6 +77,7 @@ async def run(site: Site, size: Size) -> Report:
                     for one in range(size.subscribers)
                 ),
             ]
+            samples.began = time.monotonic()
             tasks = [asyncio.create_task(one()) for one in parts]
             await asyncio.sleep(size.seconds)
             for task in tasks:
@@ -141,7 +142,7 @@ async def watch(world: World, running: Running, size: Size, samples: Samples) ->
     """Look at the server from time to time."""
     while True:
         gauges = await world.gauges()
-        samples.note("memory, MiB", running.rss_kib() / 1024)
+        samples.note(MEMORY, running.rss_kib() / 1024)
         samples.note("open files", running.files())
         samples.note(TASKS, gauges["tasks"])
         samples.note(SESSIONS, gauges["worker_sessions"])
@@ -150,28 +151,21 @@ async def watch(world: World, running: Running, size: Size, samples: Samples) ->
 
 
 def judge(samples: Samples, size: Size) -> Report:
-    """The last third against the first, after the warm-up."""
+    """The last third of the samples against the first, after the warm-up."""
     report = Report()
-    span = (size.seconds - size.warm_up_seconds) / 3
-    first = (size.warm_up_seconds, size.warm_up_seconds + span)
-    last = (size.seconds - span, size.seconds)
-    memory = "memory, MiB"
-    report.at_most(
-        "memory, last third against first",
-        most(samples.inside[memory], last) / most(samples.inside[memory], first),
-        1 + size.rss_share,
-    )
+    first, last = thirds(samples.inside[MEMORY], size)
+    growth = max(last) / max(first)
+    report.at_most("memory, last third against first", growth, 1 + size.rss_share)
     # What comes and goes is not there at the same moment; a leak grows beyond that.
     coming = 10 + 2 * size.workers + size.subscribers // 5
     bars = {"open files": coming, TASKS: coming, SESSIONS: 2 * size.workers, LANES: coming}
     for name, bar in bars.items():
-        grown = most(samples.inside[name], last) - most(samples.inside[name], first)
-        report.at_most(f"{name}, grown", grown, bar)
-    minute = min(60.0, span)
+        first, last = thirds(samples.inside[name], size)
+        report.at_most(f"{name}, grown", max(last) - max(first), bar)
+    minute = min(60.0, (size.seconds - size.warm_up_seconds) / 3)
     began = times(samples, size.warm_up_seconds, size.warm_up_seconds + minute)
     ended = times(samples, size.seconds - minute, size.seconds)
-    ratio = percentile(ended, size.share) / percentile(began, size.share)
-    report.at_most(f"messages, p{size.share * 100:g} of the end against before", ratio, size.ratio)
+    compare(report, "messages of the end", ended, began, size.slack)
     report.note("messages", len(samples.took))
     report.note("p99 of all", f"{percentile((s for _, s in samples.took), 0.99) * 1000:.1f} ms")
     report.equal("surprises", samples.surprises[:3], [])
@@ -181,9 +175,11 @@ def judge(samples: Samples, size: Size) -> Report:
     return report
 
 
-def most(series: list[tuple[float, float]], within: tuple[float, float]) -> float:
-    """The largest value of a stretch of time."""
-    return max(value for at, value in series if within[0] <= at <= within[1])
+def thirds(series: list[tuple[float, float]], size: Size) -> tuple[list[float], list[float]]:
+    """The first third of the values after the warm-up, and the last one."""
+    values = [value for at, value in series if at >= size.warm_up_seconds]
+    count = max(1, len(values) // 3)
+    return values[:count], values[-count:]
 
 
 def times(samples: Samples, begin: float, end: float) -> list[float]:
@@ -204,8 +200,7 @@ FAULT = Fault(
         workers=2,
         per_second=60,
         rss_share=0.3,
-        ratio=3.0,
-        share=0.5,
+        slack=Slack(3.0, 0.5, 0.3),
     ),
     long=Size(
         900.0,
@@ -216,8 +211,7 @@ FAULT = Fault(
         workers=3,
         per_second=200,
         rss_share=0.05,
-        ratio=1.2,
-        share=0.99,
+        slack=Slack(1.2, 0.99),
     ),
     without={
         "ending-tasks": f"{TASKS}, grown",

@@ -23,6 +23,22 @@ class Finding(NamedTuple):
     held: bool
 
 
+class Slack(NamedTuple):
+    """How much longer something may take than before."""
+
+    ratio: float
+    share: float
+    """Of the values that are compared: 0.5 is the median, 0.99 the p99."""
+    seconds: float = 0.0
+    """Besides: a busy machine takes its time for anything."""
+
+
+BUSY = Slack(2.5, 0.5, 0.05)
+"""In CI, beside other tests: the median."""
+EXACT = Slack(1.1, 0.99)
+"""Within 10 %, for the p99."""
+
+
 @dataclass
 class Report:
     """Everything that one run found."""
@@ -35,6 +51,17 @@ class Report:
         """Hold a figure to a bar."""
         shown = f"{value:.4g} {unit}".strip()
         self.findings.append(Finding(what, shown, f"≤ {bar:.4g} {unit}".strip(), value <= bar))
+
+    def compared(self, what: str, now: float, before: float, slack: Slack) -> None:
+        """Hold seconds to those of before, within a run: what else the machine does, it does
+        to both.
+        """
+        bar = before * slack.ratio + slack.seconds
+        shown = f"{now * 1000:.3g} ms, before {before * 1000:.3g} ms: × {now / before:.3g}"
+        allowed = f"≤ × {slack.ratio:g}"
+        if slack.seconds:
+            allowed += f" + {slack.seconds * 1000:g} ms"
+        self.findings.append(Finding(what, shown, allowed, now <= bar))
 
     def equal(self, what: str, value: object, expected: object) -> None:
         """Ask for exactly this."""
@@ -65,6 +92,15 @@ class Fault:
     """The size of ``run.py``: the numbers and bars of the page."""
     without: Mapping[str, str]
     """Alteration that takes a precaution away → the finding that is then not held."""
+
+
+def compare(
+    report: Report, what: str, now: Iterable[float], before: Iterable[float], slack: Slack
+) -> None:
+    """Hold a percentile to the one of before."""
+    share = slack.share
+    name = "median" if share == 0.5 else f"p{share * 100:g}"
+    report.compared(f"{what}, {name}", percentile(now, share), percentile(before, share), slack)
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -67,7 +67,7 @@ FAULT = Fault(
     "R08",
     "half-open streams",
     run,
-    short=Size(100, seconds=3.0, grown_mib=50, alterations=("quick-keepalive",)),
+    short=Size(60, seconds=2.5, grown_mib=50, alterations=("quick-keepalive",)),
     long=Size(1000, seconds=10.0, grown_mib=50),
     without={"keepalive": CLOSED},
 )

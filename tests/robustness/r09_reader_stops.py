@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from findings import Fault, Report, percentile
+from findings import BUSY, EXACT, Fault, Report, Slack, compare
 from google.rpc import error_details_pb2, status_pb2
 from site_of_test import Site
 from world import World, until, world_of
@@ -30,9 +30,8 @@ class Size:
     per_second: float
     body_bytes: int
     grown_mib: float
-    ratio: float
+    slack: Slack
     """What the others may wait, compared with before."""
-    share: float
     patience_seconds: float
     """How long after the load the stream may still live."""
     alterations: tuple[str, ...] = ()
@@ -85,8 +84,7 @@ async def run(site: Site, size: Size) -> Report:
             await until(lambda: len(first.indexes) == len(second.indexes) == 2 * size.events, 10.0)
             counts = {len(first.indexes), len(second.indexes)}
     report.equal("events that the others got", counts, {2 * size.events})
-    ratio = percentile(meanwhile, size.share) / percentile(before, size.share)
-    report.at_most(f"the others wait, p{size.share * 100:g} against before", ratio, size.ratio)
+    compare(report, "the others wait", meanwhile, before, size.slack)
     more = (grown - grown_alone) / 1024
     report.at_most("grown more than without it", more, size.grown_mib, "MiB")
     step = max(1, len(first.late) // 2000)
@@ -178,11 +176,10 @@ FAULT = Fault(
         5000,
         12_000,
         grown_mib=24,
-        ratio=2.5,
-        share=0.5,
+        slack=BUSY,
         patience_seconds=3.0,
         alterations=("quick-writes",),
     ),
-    long=Size(60_000, 2000, 1000, grown_mib=16, ratio=1.1, share=0.99, patience_seconds=20.0),
+    long=Size(60_000, 2000, 1000, grown_mib=16, slack=EXACT, patience_seconds=20.0),
     without={"bounded-streams": CLOSED},
 )

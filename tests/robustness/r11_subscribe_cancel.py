@@ -63,7 +63,7 @@ FAULT = Fault(
     "R11",
     "subscribe and cancel",
     run,
-    short=Size(300, 1200, each_kib=1.3),
+    short=Size(200, 800, each_kib=1.5),
     long=Size(10_000, 100_000, each_kib=0.05),
     without={"leaving-subscriptions": EACH},
 )

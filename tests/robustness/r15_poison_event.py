@@ -121,7 +121,7 @@ FAULT = Fault(
     "R15",
     "a poison event",
     run,
-    short=Size(rounds=1, seconds=3.0),
+    short=Size(rounds=1, seconds=2.5),
     long=Size(rounds=20, seconds=15.0),
     without={"giving-up": "failing: the lane moves on"},
 )

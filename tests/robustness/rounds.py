@@ -44,7 +44,7 @@ async def run(folder: Path, plan: Plan) -> tuple[History, list[Violation]]:
     """Kill it at every point of the plan; what happened, and what broke a promise."""
     cluster = Cluster(folder, plan.program, plan.options)
     chance = random.Random(plan.seed)
-    await cluster.start()
+    await cluster.start(program=SERVER)  # what is there from the beginning is there for sure
     traffic = Traffic(cluster.address, plan.rooms)
     try:
         await traffic.prepare()

@@ -17,7 +17,7 @@ from rounds import MAX_READY_SECONDS, POINTS, Plan, run
 
 from roomd_server import failpoints
 
-ROUNDS = 2
+ROUNDS = 1
 ALTERED = str(Path(__file__).with_name("altered_server.py"))
 
 
