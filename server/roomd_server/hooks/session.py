@@ -202,7 +202,9 @@ class WorkerSession:
         if len(attach.handlers) > MAX_ATTACH_HANDLERS:
             raise invalid("attach.handlers", f"at most {MAX_ATTACH_HANDLERS} at once")
         if self.seat.state is not SeatState.SERVING:
-            raise _violation("Attach on a stream that is ending; dial again")
+            # It crossed our Drain on its way: no fault of the worker, which attaches all it
+            # serves on its next stream and must not be turned away for good.
+            return
         attached = await self._.attaching.attach(self.seat, attach)
         self.send(attached=attached)
 

@@ -21,6 +21,7 @@ from google.protobuf import json_format
 from roomd import v1 as pb
 
 STOP_SECONDS = 15.0
+GOODBYE_SECONDS = 1.0
 STRICT = frozenset(("attach", "detach", "goodbye", "extend"))
 """What a worker says must have been asked for by the script."""
 
@@ -66,6 +67,7 @@ class SdkRole:
             "waits": self._waits,
             "no_stream": self._no_stream,
             "not_said": self._not_said,
+            "forgive": self._forgive,
             "no_more_chunks": self._no_more_chunks,
             "pause_ms": self._pause,
             "keeps_streams": self._keeps_streams,
@@ -120,11 +122,16 @@ class SdkRole:
                 stream.ends_itself = True
             with contextlib.suppress(OSError):
                 self.process.tell({"do": "abandon"})
-            await self.changes.wait(
-                lambda: True if self._stopped() or not self.process.alive else None, STOP_SECONDS
-            )
+            if not await self._has_stopped(GOODBYE_SECONDS):
+                for stream in self.server.streams:  # it did not say Goodbye
+                    stream.send(End(grpc.StatusCode.OK))
+                await self._has_stopped(STOP_SECONDS)
         self.process.listener = None
         await self.server.stop()
+
+    async def _has_stopped(self, seconds: float) -> bool:
+        look = lambda: True if self._stopped() or not self.process.alive else None  # noqa: E731
+        return bool(await self.changes.wait(look, seconds))
 
     def _stopped(self) -> bool:
         return any(one.what.get("saw") == "stopped" for one in self.process.said)
@@ -239,7 +246,7 @@ class SdkRole:
             raise Failed("Attach came before Welcome")
         handlers = list(attach.message.attach.handlers)
         for name in names:
-            spec = self.case.handlers[name]["spec"]
+            spec = self.case.known[name]["spec"]
             found = next((one for one in handlers if _is_the(one, name, spec)), None)
             if found is None:
                 raise Failed(f"{name} is not among {[one.name for one in handlers]}")
@@ -289,6 +296,11 @@ class SdkRole:
         await asyncio.sleep(step.value["for_ms"] / 1000)
         if len(self.server.dials) > count:
             raise Failed("the worker dialled again")
+
+    async def _forgive(self, step: Step) -> None:
+        """Messages of a kind that may have come, or not."""
+        for one in self._of(step).received:
+            one.taken = one.taken or one.kind == step.value
 
     async def _not_said(self, step: Step) -> None:
         """The worker says nothing of a kind for a while."""

@@ -356,7 +356,8 @@ type ConnectRequest_Hello struct {
 }
 
 type ConnectRequest_Attach struct {
-	// Serve these handlers.
+	// Serve these handlers. After Drain or Goodbye it is not looked at and not answered: the
+	// next stream attaches everything.
 	Attach *Attach `protobuf:"bytes,2,opt,name=attach,proto3,oneof"`
 }
 

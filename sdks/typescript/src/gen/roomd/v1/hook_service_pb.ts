@@ -42,7 +42,8 @@ export type ConnectRequest = Message<"roomd.v1.ConnectRequest"> & {
     case: "hello";
   } | {
     /**
-     * Serve these handlers.
+     * Serve these handlers. After Drain or Goodbye it is not looked at and not answered: the
+     * next stream attaches everything.
      *
      * @generated from field: roomd.v1.Attach attach = 2;
      */
