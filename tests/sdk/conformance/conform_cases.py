@@ -16,6 +16,22 @@ ROLES = frozenset(("sdk", "server"))
 KNOWN = frozenset(
     ("id", "title", "rule", "roles", "handlers", "settings", "begin", "steps", "own_process")
 )
+BOTH_PLAY = frozenset(
+    ("stream", "worker", "server", "attaching", "invoke", "answer", "end", "closed", "pause_ms")
+)
+"""Kinds of steps that each role reads its own way."""
+SDK_PLAYS = frozenset(
+    (
+        *("server_unknown", "no_answer", "batches", "chunks", "no_more_chunks", "saw", "not_saw"),
+        *("tell", "signal", "exit", "refuse", "called", "waits", "no_stream", "not_said"),
+        "forgive",
+    )
+)
+"""Kinds of steps that the role against the server leaves out."""
+SERVER_PLAYS = frozenset(
+    ("outcome", "api", "cause", "nothing", "worker_unknown", "worker_unknown_field")
+)
+"""Kinds of steps that the role against an SDK leaves out."""
 DEFAULT_SETTINGS: Mapping[str, Any] = {
     "worker_id": "w1",
     "reconnect": {"first_ms": 20, "max_ms": 100, "steady_ms": 30_000, "jitter": 1.0},
@@ -109,6 +125,8 @@ def _case(file: str, feature: str, common: Mapping[str, Any], raw: dict[str, Any
 
 def _step(raw: dict[str, Any]) -> Step:
     (kind, value), *rest = raw.items()
+    if kind not in BOTH_PLAY | SDK_PLAYS | SERVER_PLAYS:
+        raise ValueError(f"there is no step {kind!r}")
     return Step(kind, value, dict(rest))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
-from conform_cases import Case, Step
+from conform_cases import SERVER_PLAYS, Case, Step
 from conform_matching import Names, as_dict, difference
 from conform_messages import UNKNOWN_MESSAGE, Work, commanded, works
 from conform_process import Changes, Observation, WorkerProcess
@@ -24,10 +24,6 @@ STOP_SECONDS = 15.0
 GOODBYE_SECONDS = 1.0
 STRICT = frozenset(("attach", "detach", "goodbye", "extend"))
 """What a worker says must have been asked for by the script."""
-
-
-SERVER_STEPS = frozenset(("outcome", "api", "cause", "nothing"))
-"""What only the other role plays."""
 
 
 class SdkRole:
@@ -70,7 +66,6 @@ class SdkRole:
             "forgive": self._forgive,
             "no_more_chunks": self._no_more_chunks,
             "pause_ms": self._pause,
-            "keeps_streams": self._keeps_streams,
         }
 
     async def play(self) -> None:
@@ -94,7 +89,7 @@ class SdkRole:
 
     async def _play_steps(self) -> None:
         for number, step in enumerate(self.case.steps, 1):
-            if step.only == "server" or step.kind in SERVER_STEPS:
+            if step.only == "server" or step.kind in SERVER_PLAYS:
                 continue
             try:
                 when = await self._handles[step.kind](step)
@@ -277,12 +272,6 @@ class SdkRole:
         for _ in range(step.value.get("times", 1)):
             code = grpc.StatusCode[step.value["status"]]
             self.server.refuse.append(End(code, step.value.get("reason", "")))
-
-    async def _keeps_streams(self, step: Step) -> None:
-        """Streams are ended by the script only, also after Goodbye."""
-        self.server.ends_streams = not step.value
-        for stream in self.server.streams:
-            stream.ends_itself = not step.value
 
     async def _closed(self, step: Step) -> None:
         stream = self._of(step)

@@ -143,7 +143,6 @@ class ScriptedServer(grpc.GenericRpcHandler):
         """The next streams are refused like this, before anything is read."""
         self.dials: list[float] = []
         """When each stream was dialled, the refused ones included."""
-        self.ends_streams = True
         self._ring = ring
         self._server = aio.server(
             options=[
@@ -215,7 +214,6 @@ class ScriptedServer(grpc.GenericRpcHandler):
             self._ring()
             await _abort(context, self.refuse.pop(0))
         stream = ServedStream(len(self.streams) + 1, self._ring, time.monotonic())
-        stream.ends_itself = self.ends_streams
         self.streams.append(stream)
         self._ring()
         reader = asyncio.create_task(stream.read(requests))

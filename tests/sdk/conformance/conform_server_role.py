@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from conform_cases import Case, Step
+from conform_cases import SDK_PLAYS, Case, Step
 from conform_client import Arrived, DialledStream, Frame, ServerClient, reason_of
 from conform_matching import Names, as_dict, difference
 from conform_messages import ROOM, UNKNOWN_MESSAGE
@@ -62,7 +62,6 @@ class ServerRole:
             "nothing": self._nothing,
             "pause_ms": self._pause,
         }
-        """What only the other role plays is left out."""
 
     async def play(self) -> None:
         """Play the case.
@@ -75,7 +74,7 @@ class ServerRole:
             await self._furnish()
             self._last = time.monotonic()
             for number, step in enumerate(self.case.steps, 1):
-                if step.only == "sdk" or step.kind not in self._handles:
+                if step.only == "sdk" or step.kind in SDK_PLAYS:
                     continue
                 await self._play(number, step)
             surplus = [
