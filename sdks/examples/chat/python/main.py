@@ -7,9 +7,15 @@ import asyncio
 import os
 from uuid import uuid4
 
-from roomd import InboundMessage, RoomEvent, RoomKit, TextContent, WebSocketChannel
-from roomd.models.enums import EphemeralEventType
-from roomd.realtime.base import EphemeralEvent
+from roomd import (
+    EphemeralEvent,
+    EphemeralEventType,
+    InboundMessage,
+    RoomEvent,
+    RoomKit,
+    TextContent,
+    WebSocketChannel,
+)
 
 
 class Person:
