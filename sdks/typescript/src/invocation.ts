@@ -64,7 +64,9 @@ export function invocationHeaders(): Record<string, string> {
 export class RunningInvocation implements HandlerCall {
   /** Says on the stream that the work goes on. */
   readonly #announce: (timeoutMs: number) => void;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for the signal: most handlers do not. */
+  #controller: AbortController | undefined;
+  #fault: RoomdError | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** As it came, or with the payload fetched. */
   invocation: Invocation;
@@ -104,12 +106,18 @@ export class RunningInvocation implements HandlerCall {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#fault) {
+        this.#controller.abort(this.#fault);
+      }
+    }
     return this.#controller.signal;
   }
 
   /** Whether an answer would not be taken any more. */
   get cancelled(): boolean {
-    return this.#controller.signal.aborted;
+    return this.#fault !== undefined;
   }
 
   extend(timeoutMs: number): void {
@@ -134,7 +142,8 @@ export class RunningInvocation implements HandlerCall {
   /** Nobody waits for it any more. */
   cancel(message: string, code: Code = Code.Canceled): void {
     clearTimeout(this.#timer);
-    this.#controller.abort(new RoomdError(message, code));
+    this.#fault ??= new RoomdError(message, code);
+    this.#controller?.abort(this.#fault);
   }
 
   /** It has ended. */
