@@ -42,7 +42,9 @@ const OUTGOING: Readonly<Record<string, Outgoing>> = {
     return message.case !== "results"
       ? [request]
       : message.value.results.map((result) =>
-          create(ConnectRequestSchema, { message: { case: "results", value: { results: [result] } } }),
+          create(ConnectRequestSchema, {
+            message: { case: "results", value: { results: [result] } },
+          }),
         );
   },
   "attaches-once": (request, stream) =>

@@ -6,8 +6,25 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { fromJson } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { Client, Decision, EventTrigger, Findings, HandlerCall, Registration, Worker } from "roomd";
-import { allow, block, DeliveryFailure, HookMode, HookTrigger, modify, RoomdError, text } from "roomd";
+import type {
+  Client,
+  Decision,
+  EventTrigger,
+  Findings,
+  HandlerCall,
+  Registration,
+  Worker,
+} from "roomd";
+import {
+  allow,
+  block,
+  DeliveryFailure,
+  HookMode,
+  HookTrigger,
+  modify,
+  RoomdError,
+  text,
+} from "roomd";
 import type { Content, HandlerSpec } from "roomd/v1";
 import { HandlerSpecSchema } from "roomd/v1";
 

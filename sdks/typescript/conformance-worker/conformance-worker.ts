@@ -88,7 +88,10 @@ function say(saw: string, fields: Readonly<Record<string, unknown>> = {}): void 
   process.stdout.write(`${JSON.stringify({ saw, ...fields })}\n`);
 }
 
-async function obey(command: Command, current: CaseWorker | undefined): Promise<CaseWorker | undefined> {
+async function obey(
+  command: Command,
+  current: CaseWorker | undefined,
+): Promise<CaseWorker | undefined> {
   switch (command.do) {
     case "start": {
       const started = new CaseWorker(command, broken);

@@ -41,7 +41,11 @@ export class Admin {
     const hangUp = new AbortController();
     const both = signal ? AbortSignal.any([signal, hangUp.signal]) : hangUp.signal;
     try {
-      for await (const page of this.#caller.serverStream(method.tailFrameworkEvents, filter, both)) {
+      for await (const page of this.#caller.serverStream(
+        method.tailFrameworkEvents,
+        filter,
+        both,
+      )) {
         yield* page.events;
       }
     } catch (failure) {

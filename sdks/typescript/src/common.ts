@@ -12,12 +12,23 @@ export type { ErrorFacts, Reason } from "./errors.js";
 export { Code, RoomdError } from "./errors.js";
 export type { EventChange, EventRef } from "./events.js";
 export type { TaskChange } from "./findings.js";
-export { Access, ChannelType, DeliveryMode, Direction, MediaType } from "./gen/roomd/v1/channel_pb.js";
+export {
+  Access,
+  ChannelType,
+  DeliveryMode,
+  Direction,
+  MediaType,
+} from "./gen/roomd/v1/channel_pb.js";
 export { DeliveryState, EventStatus, EventType } from "./gen/roomd/v1/event_pb.js";
 export { DeliverStrategy, Outcome, Wait } from "./gen/roomd/v1/event_service_pb.js";
 export { FailurePolicy, HookMode, HookTrigger, Lifetime } from "./gen/roomd/v1/hook_pb.js";
 export { EphemeralType, Presence } from "./gen/roomd/v1/realtime_pb.js";
-export { ParticipantRole, ParticipantStatus, RoomStatus, TaskStatus } from "./gen/roomd/v1/room_pb.js";
+export {
+  ParticipantRole,
+  ParticipantStatus,
+  RoomStatus,
+  TaskStatus,
+} from "./gen/roomd/v1/room_pb.js";
 export type { Init } from "./init.js";
 export type { ParticipantChange } from "./people.js";
 export type { PublishOptions } from "./realtime.js";

@@ -58,8 +58,11 @@ export class Events {
    */
   async processInbound(
     message: Init<typeof InboundMessageSchema>,
-    { signal, timeoutMs, ...request }: CallOptions &
-      Without<typeof ProcessInboundRequestSchema, "message"> = {},
+    {
+      signal,
+      timeoutMs,
+      ...request
+    }: CallOptions & Without<typeof ProcessInboundRequestSchema, "message"> = {},
   ): Promise<ProcessInboundResponse> {
     const keyed = { ...message, idempotencyKey: message.idempotencyKey || newKey() };
     const options = { signal, timeoutMs: timeoutMs ?? patience(request.wait) };
@@ -87,12 +90,14 @@ export class Events {
   async get(
     roomId: string,
     event: EventRef,
-    { includeDeliveries = false, ...options }: CallOptions & {
+    {
+      includeDeliveries = false,
+      ...options
+    }: CallOptions & {
       readonly includeDeliveries?: boolean;
     } = {},
   ): Promise<RoomEvent> {
-    const which =
-      "eventId" in event ? { eventId: event.eventId } : { index: BigInt(event.index) };
+    const which = "eventId" in event ? { eventId: event.eventId } : { index: BigInt(event.index) };
     const request = { roomId, ...which, includeDeliveries };
     return given((await this.#caller.unary(method.getEvent, request, options)).event);
   }
@@ -169,8 +174,7 @@ export class Events {
       const request = { roomId, channelId };
       return given((await this.#caller.unary(method.markAllRead, request, options)).marker);
     }
-    const which =
-      "eventId" in event ? { eventId: event.eventId } : { index: BigInt(event.index) };
+    const which = "eventId" in event ? { eventId: event.eventId } : { index: BigInt(event.index) };
     const request = { roomId, channelId, ...which };
     return given((await this.#caller.unary(method.markRead, request, options)).marker);
   }

@@ -28,7 +28,13 @@ export type { LiveItem, LiveOptions } from "./live.js";
 export { LiveConnection } from "./live.js";
 export type { Logger } from "./logger.js";
 export type { Registration } from "./registration.js";
-export type { ChannelHandlers, Delivered, Responding, Router, RouterOptions } from "./serving-channels.js";
+export type {
+  ChannelHandlers,
+  Delivered,
+  Responding,
+  Router,
+  RouterOptions,
+} from "./serving-channels.js";
 export { DeliveryFailure } from "./serving-channels.js";
 export type {
   DecidingTrigger,
@@ -147,7 +153,8 @@ export function connect(address: string, options: ConnectOptions = {}): Client {
 
 function nodeTls({ ca, cert, key }: TlsOptions): Record<string, string | Buffer> {
   const given = Object.entries({ ca, cert, key });
-  const pem = (value: string | Uint8Array) => (typeof value === "string" ? value : Buffer.from(value));
+  const pem = (value: string | Uint8Array) =>
+    typeof value === "string" ? value : Buffer.from(value);
   return Object.fromEntries(
     given.flatMap(([name, value]) => (value === undefined ? [] : [[name, pem(value)]])),
   );

@@ -28,7 +28,7 @@ export interface HandlerCall {
   readonly trigger: HookTrigger;
   /** What of the room the handler asked to be told. */
   readonly context: RoomContext;
-  /** W3C trace context: `traceparent`, `tracestate`. Calls in the handler carry it by themselves. */
+  /** W3C trace context: `traceparent`, `tracestate`. Calls of the handler carry it on. */
   readonly traceContext: Readonly<Record<string, string>>;
   /**
    * Aborted when nobody waits for the answer any more: cancelled, its time over, the stream lost.
@@ -98,7 +98,12 @@ export class RunningInvocation implements HandlerCall {
   }
 
   get context(): RoomContext {
-    return (this.invocation.context ??= { $typeName: "roomd.v1.RoomContext", bindings: [], participants: [], recentEvents: [] });
+    return (this.invocation.context ??= {
+      $typeName: "roomd.v1.RoomContext",
+      bindings: [],
+      participants: [],
+      recentEvents: [],
+    });
   }
 
   get traceContext(): Readonly<Record<string, string>> {

@@ -6,7 +6,10 @@
 import type { CallOptions, Caller } from "./caller.js";
 import { pages } from "./caller.js";
 import type { Room, RoomSchema } from "./gen/roomd/v1/room_pb.js";
-import type { CreateRoomRequestSchema, ListRoomsRequestSchema } from "./gen/roomd/v1/room_service_pb.js";
+import type {
+  CreateRoomRequestSchema,
+  ListRoomsRequestSchema,
+} from "./gen/roomd/v1/room_service_pb.js";
 import { RoomService } from "./gen/roomd/v1/room_service_pb.js";
 import type { Init, Without } from "./init.js";
 import { maskOf } from "./init.js";

@@ -229,7 +229,9 @@ async function respond(responding: Responding, emit: Emit): Promise<Answer> {
 function isStream(
   responding: Responding,
 ): responding is AsyncIterable<string, Init<typeof ResponseSchema> | void> {
-  return typeof responding === "object" && responding !== null && Symbol.asyncIterator in responding;
+  return (
+    typeof responding === "object" && responding !== null && Symbol.asyncIterator in responding
+  );
 }
 
 function value(kind: NonNullable<Init<typeof HandlerResultSchema>["kind"]>): Answer {

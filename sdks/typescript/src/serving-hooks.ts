@@ -94,10 +94,7 @@ const DECIDING: ReadonlySet<HookTrigger> = new Set([
 ]);
 
 type Read = (payload: HookPayload) => unknown;
-type Act = (
-  payload: never,
-  call: HandlerCall,
-) => Awaitable<Decision | Findings | undefined | void>;
+type Act = (payload: never, call: HandlerCall) => Awaitable<Decision | Findings | undefined | void>;
 
 /** A function on events as a handler. */
 export function eventHook<T extends EventTrigger>(
@@ -180,7 +177,10 @@ async function serveHook(
   const answer = await act(payload as never, call);
   const found: Findings = answer ?? {};
   if (!decides(invocation)) {
-    return { case: "done", value: { tasks: found.tasks ?? [], observations: found.observations ?? [] } };
+    return {
+      case: "done",
+      value: { tasks: found.tasks ?? [], observations: found.observations ?? [] },
+    };
   }
   if (!isMessage(answer, HookDecisionSchema)) {
     const message = "a hook that decides must return allow(), block() or modify()";

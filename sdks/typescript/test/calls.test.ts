@@ -17,7 +17,8 @@ import { Code, ConnectError, FakeServer } from "./fake-server.js";
 const ascii = (value: string) => new TextEncoder().encode(value);
 const field = (number: number, bytes: Uint8Array) =>
   new Uint8Array([(number << 3) | 2, bytes.length, ...bytes]);
-const pair = (key: string, value: string) => new Uint8Array([...field(1, ascii(key)), ...field(2, ascii(value))]);
+const pair = (key: string, value: string) =>
+  new Uint8Array([...field(1, ascii(key)), ...field(2, ascii(value))]);
 
 function failing(code: Code, details: { type: string; value: Uint8Array }[]): ConnectError {
   const error = new ConnectError("in words", code);
@@ -37,7 +38,9 @@ test("an error says why, where, and when to come back", async () => {
   await using server = await new FakeServer({
     rooms: {
       getRoom() {
-        throw failing(Code.NotFound, [errorInfo("ROOM_NOT_FOUND", { room_id: "x", request_id: "r" })]);
+        throw failing(Code.NotFound, [
+          errorInfo("ROOM_NOT_FOUND", { room_id: "x", request_id: "r" }),
+        ]);
       },
       createRoom() {
         throw failing(Code.InvalidArgument, [
@@ -58,7 +61,10 @@ test("an error says why, where, and when to come back", async () => {
   }).start();
   const { rooms } = server.client();
   const caught = async (call: Promise<unknown>): Promise<RoomdError> => {
-    const error = await call.then(() => undefined, (failure: unknown) => failure);
+    const error = await call.then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
     assert.ok(error instanceof RoomdError);
     return error;
   };
@@ -68,7 +74,10 @@ test("an error says why, where, and when to come back", async () => {
     ["ROOM_NOT_FOUND", RoomdCode.NotFound, "in words", { room_id: "x", request_id: "r" }],
   );
   const invalid = await caught(rooms.create());
-  assert.deepEqual([invalid.reason, invalid.violations], ["VALIDATION", { room_id: "is required" }]);
+  assert.deepEqual(
+    [invalid.reason, invalid.violations],
+    ["VALIDATION", { room_id: "is required" }],
+  );
   const limited = await caught(rooms.pause("x"));
   assert.deepEqual([limited.reason, limited.retryAfterMs], ["RATE_LIMITED", 2500]);
   assert.equal((await caught(rooms.close("x"))).reason, "MESSAGE_TOO_LARGE");
@@ -147,7 +156,13 @@ test("lists fetch a page when it is asked for", async () => {
       break;
     }
   }
-  assert.deepEqual([seen, tokens], [["0-0", "0-1", "1-0"], ["", "1"]]);
+  assert.deepEqual(
+    [seen, tokens],
+    [
+      ["0-0", "0-1", "1-0"],
+      ["", "1"],
+    ],
+  );
   for await (const room of rooms.list({ pageSize: 2 })) {
     seen.push(room.roomId);
   }
@@ -215,10 +230,16 @@ test("browsers call over gRPC-Web", async () => {
 test("words are found in every content, and visibility takes the short forms", () => {
   const words = (kind: v1.Content["kind"]) => textOf({ kind } as v1.Content);
   const say = (body: string) => ({ kind: { case: "text", value: { body } } }) as v1.Content;
-  assert.equal(words({ case: "rich", value: { body: "**a**", plainText: "a" } as v1.RichContent }), "a");
+  assert.equal(
+    words({ case: "rich", value: { body: "**a**", plainText: "a" } as v1.RichContent }),
+    "a",
+  );
   assert.equal(words({ case: "media", value: { caption: "c" } as v1.MediaContent }), "c");
   assert.equal(words({ case: "edit", value: { newContent: say("n") } as v1.EditContent }), "n");
-  assert.equal(words({ case: "composite", value: { parts: [say("a"), say("b")] } as v1.CompositeContent }), "a\nb");
+  assert.equal(
+    words({ case: "composite", value: { parts: [say("a"), say("b")] } as v1.CompositeContent }),
+    "a\nb",
+  );
   assert.equal(words({ case: undefined }), "");
   assert.equal(textOf(undefined), "");
   const { ALL, TRANSPORT, CHANNELS } = v1.Visibility_Scope;

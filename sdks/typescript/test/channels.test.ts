@@ -62,7 +62,14 @@ test("a delivery is sent, failed for good, or failed for now", async () => {
     call(peer, { case: "deliver", value: { recipient } });
     const { result: made, response } = (await answer(peer)).value as v1.DeliveryOutcome;
     const { state, providerMessageId, errorCode, retryable, retryAfter } = made!;
-    results.push([DeliveryState[state], providerMessageId, errorCode, retryable, retryAfter?.nanos, response?.tasks.length]);
+    results.push([
+      DeliveryState[state],
+      providerMessageId,
+      errorCode,
+      retryable,
+      retryAfter?.nanos,
+      response?.tasks.length,
+    ]);
   }
   assert.deepEqual(results, [
     ["SENT", "p-ann", "", false, undefined, 1],
@@ -87,8 +94,16 @@ test("an answer streams in numbered parts, then ends with the rest", async () =>
   call(peer, { case: "respond", value: { event: { content: text("Ann") } } });
   const parts = [await peer.expect("resultChunk"), await peer.expect("resultChunk")];
   assert.deepEqual(
-    parts.map(({ invocationId, lease, sequence, chunk }) => [invocationId, lease, sequence, chunk?.kind.value]),
-    [["inv-0", 7n, 0n, "Hel"], ["inv-0", 7n, 1n, "lo Ann"]],
+    parts.map(({ invocationId, lease, sequence, chunk }) => [
+      invocationId,
+      lease,
+      sequence,
+      chunk?.kind.value,
+    ]),
+    [
+      ["inv-0", 7n, 0n, "Hel"],
+      ["inv-0", 7n, 1n, "lo Ann"],
+    ],
   );
   assert.deepEqual(((await answer(peer)).value as v1.Response).metadata, { model: "m" });
 });
@@ -171,5 +186,8 @@ test("a router chooses a room, or lets the rules decide", async () => {
     const { roomId, decline } = (await answer(peer)).value as v1.RouteAnswer;
     answers.push([roomId, decline]);
   }
-  assert.deepEqual(answers, [["vip", false], ["", true]]);
+  assert.deepEqual(answers, [
+    ["vip", false],
+    ["", true],
+  ]);
 });

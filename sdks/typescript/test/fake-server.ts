@@ -190,7 +190,9 @@ export class FakeServer implements AsyncDisposable {
     await this.stop();
   }
 
-  #route(router: Parameters<NonNullable<Parameters<typeof connectNodeAdapter>[0]["routes"]>>[0]): void {
+  #route(
+    router: Parameters<NonNullable<Parameters<typeof connectNodeAdapter>[0]["routes"]>>[0],
+  ): void {
     const met = <P extends { close(): void }>(peer: P, into: Happenings<P>): P => {
       this.#peers.push(peer);
       into.add(peer);
@@ -260,7 +262,9 @@ export function invoke(
 }
 
 /** The payload of a message. */
-export function saying(body: string): NonNullable<MessageInitShape<typeof v1.InvocationSchema>["input"]> {
+export function saying(
+  body: string,
+): NonNullable<MessageInitShape<typeof v1.InvocationSchema>["input"]> {
   const content = { kind: { case: "text", value: { body } } } as const;
   return { case: "hook", value: { kind: { case: "event", value: { content } } } };
 }

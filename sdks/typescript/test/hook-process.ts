@@ -6,7 +6,9 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { allow, block, connect, textOf } from "roomd";
 
-await using client = connect(process.env["ROOMD_ADDRESS"]!, { apiKey: process.env["ROOMD_API_KEY"]! });
+await using client = connect(process.env["ROOMD_ADDRESS"]!, {
+  apiKey: process.env["ROOMD_API_KEY"]!,
+});
 const worker = client.worker({ workerId: process.argv[2] ?? "" });
 const registration = worker.onStored("ts-gate", async (payload, call) => {
   const words = payload.kind.case === "event" ? textOf(payload.kind.value) : "";

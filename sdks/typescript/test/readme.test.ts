@@ -13,7 +13,9 @@ import { ABSENT, KEY, RealServer } from "./real-server.js";
 const HOME = fileURLToPath(new URL("../../", import.meta.url));
 const README = readFileSync(join(HOME, "README.md"), "utf8");
 const blocks = (language: string) =>
-  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((one) => one[1]!);
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map(
+    (one) => one[1]!,
+  );
 const PROGRAMS = blocks("ts");
 const PRINTED = [
   "hello → ACCEPTED \nbuy spam → BLOCKED spam\n",
@@ -38,7 +40,10 @@ test("the package installs as the README says, and its programs compile", async 
   run("npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "./roomd-0.1.0.tgz");
   const held = run("tar", "tzf", "roomd-0.1.0.tgz").split("\n");
   assert.ok(held.includes("package/dist/index.d.ts"));
-  assert.deepEqual(held.filter((name) => /conformance|test|src/.test(name)), []);
+  assert.deepEqual(
+    held.filter((name) => /conformance|test|src/.test(name)),
+    [],
+  );
   const options = { extends: join(HOME, "tsconfig.base.json"), include: ["*.ts"] };
   const types = [join(HOME, "node_modules/@types")];
   const compilerOptions = { rootDir: ".", outDir: "out", typeRoots: types, declaration: false };

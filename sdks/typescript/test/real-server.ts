@@ -18,7 +18,8 @@ import { soon } from "./fake-server.js";
 export const KEY = "rd_dev_0123456789abcdef0123456789abcdef";
 
 /** The command of the server, as the test command of the repository gives it. */
-export const COMMAND = (process.env["ROOMD_SERVER_CMD"] ?? "").match(/'[^']*'|\S+/g)?.map(unquoted) ?? [];
+export const COMMAND =
+  (process.env["ROOMD_SERVER_CMD"] ?? "").match(/'[^']*'|\S+/g)?.map(unquoted) ?? [];
 
 /** Why tests that need a server are skipped; false: they are not. */
 export const ABSENT = COMMAND.length
@@ -139,7 +140,11 @@ async function freePort(): Promise<number> {
 }
 
 /** A room with live-connection channels. */
-export async function roomWith(client: Client, roomId: string, ...channelIds: string[]): Promise<void> {
+export async function roomWith(
+  client: Client,
+  roomId: string,
+  ...channelIds: string[]
+): Promise<void> {
   await client.rooms.create({ roomId });
   for (const channelId of channelIds) {
     await client.channels.register({ channelId, type: ChannelType.WEBSOCKET }, { replace: true });

@@ -38,9 +38,11 @@ test("waits double up to the bound, and are first ones again only after good ser
   assert.ok(random.nextMs() <= 100);
 });
 
-test("a lost stream is dialled again, later each time, and attaches what was attached", async () => {
+test("a lost stream is dialled again, later each time, with what was attached", async () => {
   await using server = await new FakeServer().start();
-  const worker = server.client({ reconnect: { firstMs: 40, jitter: () => 1 } }).worker({ logger: silent });
+  const worker = server
+    .client({ reconnect: { firstMs: 40, jitter: () => 1 } })
+    .worker({ logger: silent });
   worker.onEvent("gate", BROADCAST, () => allow());
   const started = worker.start();
   let peer = await serving(server);
@@ -195,7 +197,10 @@ test("one handler that is refused does not fail the others", async () => {
   const started = worker.start();
   const peer = await welcome(server);
   const attach = await peer.expect("attach");
-  assert.deepEqual(attach.handlers.map((one) => one.etag), ["*", "*"]);
+  assert.deepEqual(
+    attach.handlers.map((one) => one.etag),
+    ["*", "*"],
+  );
   const status = { code: 6, reason: v1.ErrorReason.HANDLER_CONFLICT, message: "others serve it" };
   const handlers = [{ name: "good" }, { name: "bad", status }];
   peer.send({ message: { case: "attached", value: { handlers } } });
@@ -207,7 +212,10 @@ test("one handler that is refused does not fail the others", async () => {
   peer.close();
   const next = await welcome(server);
   const etags = (await next.expect("attach")).handlers.map((one) => [one.name, one.etag]);
-  assert.deepEqual(etags, [["good", ""], ["bad", ""]]);
+  assert.deepEqual(etags, [
+    ["good", ""],
+    ["bad", ""],
+  ]);
 });
 
 test("closing says goodbye and lets what runs finish", async () => {

@@ -36,7 +36,8 @@ async def main():
     async with RoomKit(os.environ["ROOMD_ADDRESS"], api_key=os.environ["ROOMD_API_KEY"]) as kit:
         @kit.hook(HookTrigger.BEFORE_BROADCAST, name="py-gate", priority=2)
         async def gate(event, ctx):
-            return HookResult.block("py says no") if "py" in event.content.body else HookResult.allow()
+            blocks = "py" in event.content.body
+            return HookResult.block("py says no") if blocks else HookResult.allow()
         await kit.connect()
         print("serving", flush=True)
         await asyncio.Event().wait()
@@ -92,7 +93,10 @@ test("a hook decides, and cannot wait for itself", { skip }, async () => {
   );
   await worker.start();
   const spam = await send("one", "spam");
-  assert.deepEqual([spam.outcome, spam.blockedBy, spam.reason], [Outcome.BLOCKED, "one-gate", "spam"]);
+  assert.deepEqual(
+    [spam.outcome, spam.blockedBy, spam.reason],
+    [Outcome.BLOCKED, "one-gate", "spam"],
+  );
   const hello = await send("one", "hello");
   assert.deepEqual([hello.outcome, textOf(hello.event)], [Outcome.ACCEPTED, "HELLO"]);
   assert.equal(await watched.next(), "HELLO");
@@ -106,58 +110,67 @@ test("a hook decides, and cannot wait for itself", { skip }, async () => {
   await worker.close();
 });
 
-test("hooks in two languages decide messages of one room; each may be killed", { skip }, async () => {
-  await roomWith(client, "both", "ws-a");
-  await client.hooks.create("ts-gate", {
-    triggers: [HookTrigger.BEFORE_BROADCAST],
-    mode: HookMode.DECIDE,
-    priority: 1,
-    lifetime: Lifetime.PERSISTENT,
-    failurePolicy: FailurePolicy.BLOCK,
-    filter: { roomIds: ["both"] },
-    timeout: { seconds: 5n },
-  });
-  const python = server.run([COMMAND[0]!, "-c", PYTHON_HOOK]);
-  let typescript: Program = server.run([process.execPath, HOOK_PROCESS, "w1"]);
-  await Promise.all([python.says("serving"), typescript.says("serving")]);
-  const outcome = async (words: string) => {
-    const sent = await send("both", words);
-    const trace = sent.event!.hookTrace.map(({ hook, decision }) => `${hook} ${decision}`);
-    return [Outcome[sent.outcome], sent.blockedBy, ...trace];
-  };
-  assert.deepEqual(await outcome("hello"), ["ACCEPTED", "", "ts-gate allow", "py-gate allow"]);
-  assert.deepEqual(await outcome("a ts word"), ["BLOCKED", "ts-gate", "ts-gate block"]);
-  assert.deepEqual(await outcome("a py word"), ["BLOCKED", "py-gate", "ts-gate allow", "py-gate block"]);
+test(
+  "hooks in two languages decide messages of one room; each may be killed",
+  { skip },
+  async () => {
+    await roomWith(client, "both", "ws-a");
+    await client.hooks.create("ts-gate", {
+      triggers: [HookTrigger.BEFORE_BROADCAST],
+      mode: HookMode.DECIDE,
+      priority: 1,
+      lifetime: Lifetime.PERSISTENT,
+      failurePolicy: FailurePolicy.BLOCK,
+      filter: { roomIds: ["both"] },
+      timeout: { seconds: 5n },
+    });
+    const python = server.run([COMMAND[0]!, "-c", PYTHON_HOOK]);
+    let typescript: Program = server.run([process.execPath, HOOK_PROCESS, "w1"]);
+    await Promise.all([python.says("serving"), typescript.says("serving")]);
+    const outcome = async (words: string) => {
+      const sent = await send("both", words);
+      const trace = sent.event!.hookTrace.map(({ hook, decision }) => `${hook} ${decision}`);
+      return [Outcome[sent.outcome], sent.blockedBy, ...trace];
+    };
+    assert.deepEqual(await outcome("hello"), ["ACCEPTED", "", "ts-gate allow", "py-gate allow"]);
+    assert.deepEqual(await outcome("a ts word"), ["BLOCKED", "ts-gate", "ts-gate block"]);
+    assert.deepEqual(await outcome("a py word"), [
+      "BLOCKED",
+      "py-gate",
+      "ts-gate allow",
+      "py-gate block",
+    ]);
 
-  // The stored hook blocks with nobody there; a hook of a session goes with its session.
-  await typescript.end("SIGKILL");
-  assert.deepEqual(await outcome("nobody"), ["BLOCKED", "ts-gate", "ts-gate no_worker"]);
-  typescript = server.run([process.execPath, HOOK_PROCESS, "w2"]);
-  await typescript.says("serving");
-  await python.end("SIGKILL");
-  await soon(detached("py-gate"), "the session's end");
-  assert.deepEqual(await outcome("a py word"), ["ACCEPTED", "", "ts-gate allow"]);
+    // The stored hook blocks with nobody there; a hook of a session goes with its session.
+    await typescript.end("SIGKILL");
+    assert.deepEqual(await outcome("nobody"), ["BLOCKED", "ts-gate", "ts-gate no_worker"]);
+    typescript = server.run([process.execPath, HOOK_PROCESS, "w2"]);
+    await typescript.says("serving");
+    await python.end("SIGKILL");
+    await soon(detached("py-gate"), "the session's end");
+    assert.deepEqual(await outcome("a py word"), ["ACCEPTED", "", "ts-gate allow"]);
 
-  // A worker that dies with work in hand: the next one gets it.
-  const other = server.run([process.execPath, HOOK_PROCESS, "w3"]);
-  await other.says("serving");
-  const sent = outcome("slow one");
-  const first = await Promise.race([
-    typescript.says("took slow").then(() => typescript),
-    other.says("took slow").then(() => other),
-  ]);
-  const second = first === other ? typescript : other;
-  const seen = second.says("took slow one attempt 2");
-  await first.end("SIGKILL");
-  await seen;
-  assert.deepEqual(await sent, ["ACCEPTED", "", "ts-gate allow"]);
+    // A worker that dies with work in hand: the next one gets it.
+    const other = server.run([process.execPath, HOOK_PROCESS, "w3"]);
+    await other.says("serving");
+    const sent = outcome("slow one");
+    const first = await Promise.race([
+      typescript.says("took slow").then(() => typescript),
+      other.says("took slow").then(() => other),
+    ]);
+    const second = first === other ? typescript : other;
+    const seen = second.says("took slow one attempt 2");
+    await first.end("SIGKILL");
+    await seen;
+    assert.deepEqual(await sent, ["ACCEPTED", "", "ts-gate allow"]);
 
-  // SIGTERM: what runs is finished and counts.
-  const last = outcome("slow two");
-  await second.says("took slow two");
-  assert.equal(await second.end("SIGTERM"), 0);
-  assert.deepEqual(await last, ["ACCEPTED", "", "ts-gate allow"]);
-});
+    // SIGTERM: what runs is finished and counts.
+    const last = outcome("slow two");
+    await second.says("took slow two");
+    assert.equal(await second.end("SIGTERM"), 0);
+    assert.deepEqual(await last, ["ACCEPTED", "", "ts-gate allow"]);
+  },
+);
 
 async function detached(hook: string): Promise<void> {
   for (;;) {
@@ -199,7 +212,10 @@ test("a channel of this program delivers, and an AI answers in parts", { skip },
   await client.channels.attach("desk", "pager", { metadata: { recipient_id: "doctor" } });
   await client.channels.attach("desk", "parrot");
   await send("desk", "room four");
-  assert.deepEqual([await sent.next(), await sent.next()], ["doctor: room four", "doctor: room! four! "]);
+  assert.deepEqual(
+    [await sent.next(), await sent.next()],
+    ["doctor: room four", "doctor: room! four! "],
+  );
   const deliveries: string[] = [];
   for await (const one of client.events.listDeliveries("desk", { channelId: "pager" })) {
     deliveries.push(one.result!.providerMessageId);
@@ -208,66 +224,73 @@ test("a channel of this program delivers, and an AI answers in parts", { skip },
   await worker.close();
 });
 
-test("a killed server: streams go on where they were, nothing is missed or twice", { skip }, async () => {
-  await roomWith(client, "long", "ws-a", "ws-b");
-  const worker = client.worker();
-  let decided = 0;
-  const filter = { roomIds: ["long"] };
-  worker.onEvent("long-gate", { trigger: HookTrigger.BEFORE_BROADCAST, filter }, () => {
-    decided += 1;
-    return allow();
-  });
-  await worker.start();
-  const connection = await client.connection({ channelId: "ws-b" }).open();
-  const shown = new Set<string>();
-  const showing = (async () => {
-    for await (const item of connection) {
-      if (item.case === "event") {
-        shown.add(textOf(item.value.event));
-      }
-    }
-  })();
-  const indexes: bigint[] = [];
-  const watching = (async () => {
-    for await (const item of client.rooms.subscribe("long", { afterIndex: -1 })) {
-      const event: StreamItem["item"] = item.item;
-      if (event.case === "event") {
-        indexes.push(event.value.index!);
-        if (textOf(event.value) === "last") {
-          return;
+test(
+  "a killed server: streams go on where they were, nothing is missed or twice",
+  { skip },
+  async () => {
+    await roomWith(client, "long", "ws-a", "ws-b");
+    const worker = client.worker();
+    let decided = 0;
+    const filter = { roomIds: ["long"] };
+    worker.onEvent("long-gate", { trigger: HookTrigger.BEFORE_BROADCAST, filter }, () => {
+      decided += 1;
+      return allow();
+    });
+    await worker.start();
+    const connection = await client.connection({ channelId: "ws-b" }).open();
+    const shown = new Set<string>();
+    const showing = (async () => {
+      for await (const item of connection) {
+        if (item.case === "event") {
+          shown.add(textOf(item.value.event));
         }
       }
+    })();
+    const indexes: bigint[] = [];
+    const watching = (async () => {
+      for await (const item of client.rooms.subscribe("long", { afterIndex: -1 })) {
+        const event: StreamItem["item"] = item.item;
+        if (event.case === "event") {
+          indexes.push(event.value.index!);
+          if (textOf(event.value) === "last") {
+            return;
+          }
+        }
+      }
+    })();
+    const sending = (async () => {
+      for (let i = 0; i < 20; i += 1) {
+        await connection.send({ roomId: "long", senderId: "bob", content: text(`m${i}`) });
+        await send("long", `n${i}`);
+      }
+    })();
+    while (decided < 8) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
-  })();
-  const sending = (async () => {
-    for (let i = 0; i < 20; i += 1) {
-      await connection.send({ roomId: "long", senderId: "bob", content: text(`m${i}`) });
-      await send("long", `n${i}`);
+    await server.end("SIGKILL");
+    await server.start();
+    await soon(sending, "all messages");
+    await send("long", "last");
+    await soon(watching, "the last event");
+    const timeline: string[] = [];
+    for await (const event of client.events.list("long")) {
+      timeline.push(textOf(event));
     }
-  })();
-  while (decided < 8) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  await server.end("SIGKILL");
-  await server.start();
-  await soon(sending, "all messages");
-  await send("long", "last");
-  await soon(watching, "the last event");
-  const timeline: string[] = [];
-  for await (const event of client.events.list("long")) {
-    timeline.push(textOf(event));
-  }
-  assert.deepEqual(indexes, timeline.map((_, index) => BigInt(index)));
-  const said = timeline.filter((words) => /^[mn]\d+$/.test(words));
-  assert.equal(said.length, 40);
-  assert.equal(new Set(said).size, 40);
-  const until = performance.now() + 10_000;
-  const missing = () => [...Array(20).keys()].filter((i) => !shown.has(`n${i}`));
-  while (missing().length > 0 && performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.deepEqual(missing(), []);
-  await connection.close();
-  await showing;
-  await worker.close();
-});
+    assert.deepEqual(
+      indexes,
+      timeline.map((_, index) => BigInt(index)),
+    );
+    const said = timeline.filter((words) => /^[mn]\d+$/.test(words));
+    assert.equal(said.length, 40);
+    assert.equal(new Set(said).size, 40);
+    const until = performance.now() + 10_000;
+    const missing = () => [...Array(20).keys()].filter((i) => !shown.has(`n${i}`));
+    while (missing().length > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.deepEqual(missing(), []);
+    await connection.close();
+    await showing;
+    await worker.close();
+  },
+);

@@ -39,7 +39,10 @@ const event = (index: number, roomId = "r") => ({
 test("a subscription goes on behind its last item, however its stream ended", async () => {
   const { server, asked } = await watching(
     async function* () {
-      const subscribed = { case: "subscribed", value: { headIndex: 4n, continuous: true } } as const;
+      const subscribed = {
+        case: "subscribed",
+        value: { headIndex: 4n, continuous: true },
+      } as const;
       yield { items: [{ roomId: "r", item: subscribed }] };
       throw new ConnectError("lost", Code.Unavailable);
     },
@@ -48,7 +51,10 @@ test("a subscription goes on behind its last item, however its stream ended", as
     },
     async function* () {
       const reconnectJitter = { nanos: 1_000_000 };
-      const ending = { case: "ending", value: { reason: "NODE_DRAINING", reconnectJitter } } as const;
+      const ending = {
+        case: "ending",
+        value: { reason: "NODE_DRAINING", reconnectJitter },
+      } as const;
       yield { items: [event(7), { item: ending }] };
     },
     async function* () {
@@ -108,14 +114,23 @@ test("many rooms on one stream: a room that is gone ends its part alone", async 
     },
   );
   await using _ = server;
-  const rooms = [{ roomId: "a", cursor: "a0" }, { roomId: "b", afterIndex: 2 }];
+  const rooms = [
+    { roomId: "a", cursor: "a0" },
+    { roomId: "b", afterIndex: 2 },
+  ];
   const seen: string[] = [];
   for await (const item of server.client().rooms.subscribeAll(rooms)) {
     seen.push(`${item.roomId} ${item.item.case}`);
   }
   assert.deepEqual(seen, ["a event", "b event", "a ending", "b ending"]);
-  assert.deepEqual(asked[0]?.rooms.map((one) => one.start.case), ["cursor", "afterIndex"]);
-  assert.deepEqual(asked[1]?.rooms.map((one) => one.roomId), ["b"]);
+  assert.deepEqual(
+    asked[0]?.rooms.map((one) => one.start.case),
+    ["cursor", "afterIndex"],
+  );
+  assert.deepEqual(
+    asked[1]?.rooms.map((one) => one.roomId),
+    ["b"],
+  );
 });
 
 test("a silent subscription is dialled again, a slow loop is not; a signal ends it", async () => {
@@ -126,7 +141,9 @@ test("a silent subscription is dialled again, a slow loop is not; a signal ends 
   const { server, asked } = await watching(hangs, hangs, hangs);
   await using _ = server;
   const stop = new AbortController();
-  const subscription = server.client().rooms.subscribe("r", { heartbeatMs: 40, signal: stop.signal });
+  const subscription = server
+    .client()
+    .rooms.subscribe("r", { heartbeatMs: 40, signal: stop.signal });
   let items = 0;
   const done = (async () => {
     for await (const _item of subscription) {
@@ -158,7 +175,9 @@ function deliver(peer: LivePeer, ...ids: string[]): void {
 
 test("an event is acknowledged when the loop has handled it, and shown once", async () => {
   await using server = await new FakeServer().start();
-  const connection = server.client().connection({ channelId: "ws", ephemeral: true, logger: silent });
+  const connection = server
+    .client()
+    .connection({ channelId: "ws", ephemeral: true, logger: silent });
   const opening = connection.open();
   const [peer, open] = await opened(server);
   await opening;
@@ -182,7 +201,11 @@ test("an event is acknowledged when the loop has handled it, and shown once", as
   go.add(true);
   await peer.expect("acknowledge");
   deliver(peer, "d1");
-  assert.deepEqual((await peer.expect("acknowledge")).deliveryIds, ["d1"], "known: not shown again");
+  assert.deepEqual(
+    (await peer.expect("acknowledge")).deliveryIds,
+    ["d1"],
+    "known: not shown again",
+  );
   await delay(20);
   assert.equal(shown.count, 0);
 });
@@ -226,7 +249,9 @@ test("what was sent and not answered is sent again, under its key", async () => 
   assert.ok(before.idempotencyKey);
   assert.deepEqual([after.sendId, after.idempotencyKey], [before.sendId, before.idempotencyKey]);
   const status = { code: 14, reason: v1.ErrorReason.STORE_DOWN };
-  second.send({ message: { case: "batch", value: { results: [{ sendId: after.sendId, status }] } } });
+  second.send({
+    message: { case: "batch", value: { results: [{ sendId: after.sendId, status }] } },
+  });
   const third = (await second.expect("send")).items[0]!;
   assert.equal(third.idempotencyKey, before.idempotencyKey);
   const accepted = { sendId: third.sendId, outcome: v1.Outcome.ACCEPTED, index: 3n };

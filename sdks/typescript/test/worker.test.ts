@@ -8,7 +8,16 @@ import type { HandlerCall, Logger, WorkerOptions } from "roomd";
 import { allow, block, HookTrigger, modify, Retryable, text, textOf } from "roomd";
 import * as v1 from "roomd/v1";
 
-import { FakeServer, invoke, result, saying, serving, soon, takeAttach, welcome } from "./fake-server.js";
+import {
+  FakeServer,
+  invoke,
+  result,
+  saying,
+  serving,
+  soon,
+  takeAttach,
+  welcome,
+} from "./fake-server.js";
 
 const BROADCAST = { trigger: HookTrigger.BEFORE_BROADCAST } as const;
 const silent: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -24,7 +33,7 @@ async function gate(
   return { server, worker };
 }
 
-test("a worker says who it is, attaches what it serves, and answers with id and lease", async () => {
+test("a worker says who it is, attaches its handlers, answers with id and lease", async () => {
   const { server, worker } = await gate((event) => block(`no ${textOf(event)}`), {
     workerId: "w1",
     window: { replyWindow: 9 },
@@ -178,10 +187,16 @@ test("an answer that is too large is a failure, and no batch outgrows a message"
   );
   const first = await peer.expect("results");
   const second = await peer.expect("results");
-  assert.deepEqual(first.results.map((one) => one.invocationId), ["a"]);
+  assert.deepEqual(
+    first.results.map((one) => one.invocationId),
+    ["a"],
+  );
   assert.deepEqual(
     second.results.map((one) => [one.invocationId, one.outcome.case]),
-    [["b", "decision"], ["c", "failure"]],
+    [
+      ["b", "decision"],
+      ["c", "failure"],
+    ],
   );
   const tooLarge = second.results[1]!.outcome.value as v1.Failure;
   assert.equal(tooLarge.status?.reason, v1.ErrorReason.MESSAGE_TOO_LARGE);
@@ -209,7 +224,10 @@ test("a payload that did not fit is fetched; the handler sees no difference", as
   const started = worker.start();
   const peer = await serving(server);
   await started;
-  invoke(peer, "gate", { lease: 4n, input: { case: "oversize", value: { sizeBytes: 2_000_000n } } });
+  invoke(peer, "gate", {
+    lease: 4n,
+    input: { case: "oversize", value: { sizeBytes: 2_000_000n } },
+  });
   const decision = (await result(peer)).outcome.value as v1.HookDecision;
   assert.equal((decision.action.value as v1.Block).reason, "large r9");
   assert.deepEqual([asked[0]?.invocationId, asked[0]?.lease], ["inv-0", 4n]);
@@ -227,7 +245,10 @@ test("modify names what changed; what the trigger does not take is a failure", a
   await started;
   invoke(peer, "gate", { input: saying("a") });
   const { action } = (await result(peer)).outcome.value as v1.HookDecision;
-  assert.deepEqual((action.value as v1.Modify).updateMask?.paths, ["event.content", "event.metadata"]);
+  assert.deepEqual((action.value as v1.Modify).updateMask?.paths, [
+    "event.content",
+    "event.metadata",
+  ]);
   invoke(peer, "gate", { input: saying("z"), trigger: HookTrigger.BEFORE_DELIVER });
   const { outcome } = await result(peer);
   assert.equal(outcome.case, "failure");
@@ -250,7 +271,9 @@ test("what a newer server says is no error, and survives", async () => {
   const unknown = fromBinary(v1.ConnectResponseSchema, new Uint8Array([0xc2, 0x05, 1, 0x20]));
   peer.send(unknown);
   const event = create(v1.RoomEventSchema, { content, type: 77 as v1.EventType });
-  invoke(peer, "gate", { input: { case: "hook", value: { kind: { case: "event", value: event } } } });
+  invoke(peer, "gate", {
+    input: { case: "hook", value: { kind: { case: "event", value: event } } },
+  });
   const { action } = (await result(peer)).outcome.value as v1.HookDecision;
   const payload = (action.value as v1.Modify).payload!.kind.value as v1.RoomEvent;
   assert.deepEqual(seen, [undefined, 77]);
@@ -286,8 +309,13 @@ test("calls of a handler carry its invocation and its trace", async () => {
   const decision = (await result(peer)).outcome.value as v1.HookDecision;
   assert.deepEqual(decision.metadata, traceContext);
   await client.rooms.get("r");
-  const told = heard.map((one) => ["roomd-invocation", "traceparent", "tracestate"].map((name) => one.get(name)));
-  assert.deepEqual(told, [["i7", "00-aa-bb-01", "v=1"], [null, null, null]]);
+  const told = heard.map((one) =>
+    ["roomd-invocation", "traceparent", "tracestate"].map((name) => one.get(name)),
+  );
+  assert.deepEqual(told, [
+    ["i7", "00-aa-bb-01", "v=1"],
+    [null, null, null],
+  ]);
 });
 
 test("observers answer with what they found, by kind of payload", async () => {
@@ -307,15 +335,27 @@ test("observers answer with what they found, by kind of payload", async () => {
   const attach = await takeAttach(peer);
   await started;
   assert.deepEqual(
-    attach.handlers.map(({ name, spec }) => [name, spec?.kind.value && "mode" in spec.kind.value && spec.kind.value.mode]),
-    [["events", v1.HookMode.OBSERVE], ["deliveries", v1.HookMode.OBSERVE], ["feedback", v1.HookMode.OBSERVE], ["stored", undefined]],
+    attach.handlers.map(({ name, spec }) => [
+      name,
+      spec?.kind.value && "mode" in spec.kind.value && spec.kind.value.mode,
+    ]),
+    [
+      ["events", v1.HookMode.OBSERVE],
+      ["deliveries", v1.HookMode.OBSERVE],
+      ["feedback", v1.HookMode.OBSERVE],
+      ["stored", undefined],
+    ],
   );
   const watching = { replyExpected: false, trigger: HookTrigger.AFTER_BROADCAST };
   invoke(peer, "events", { ...watching, input: saying("hi") });
   assert.equal(((await result(peer)).outcome.value as v1.Done).tasks[0]?.title, "call back");
   const delivery = { case: "delivery", value: { deliveryId: "d1" } } as const;
   const observation = { case: "observation", value: { category: "feedback:overall" } } as const;
-  const others = [["deliveries", delivery], ["feedback", observation], ["stored", delivery]] as const;
+  const others = [
+    ["deliveries", delivery],
+    ["feedback", observation],
+    ["stored", delivery],
+  ] as const;
   for (const [name, kind] of others) {
     const trigger = HookTrigger.ON_DELIVERY_STATUS;
     invoke(peer, name, { ...watching, trigger, input: { case: "hook", value: { kind } } });

@@ -4,7 +4,15 @@
  * The hook is stored, so that it is there before its worker. An invocation may come twice, after
  * a crash for example, and has the same id then: the id is the key of the entry.
  */
-import { ChannelType, connect, HookMode, HookTrigger, Lifetime, text, textOf } from "roomd";
+import {
+  ChannelType,
+  connect,
+  HookMode,
+  HookTrigger,
+  Lifetime,
+  text,
+  textOf,
+} from "roomd";
 
 const NAME = `audit-${crypto.randomUUID()}`;
 
@@ -27,16 +35,27 @@ let written = () => {};
 const worker = client.worker();
 worker.onStored(NAME, ({ kind }, call) => {
   if (kind.case === "event") {
-    entries.set(call.invocationId, `${kind.value.source?.participantId}: ${textOf(kind.value)}`);
+    entries.set(
+      call.invocationId,
+      `${kind.value.source?.participantId}: ${textOf(kind.value)}`,
+    );
     written();
   }
 });
 await worker.start();
 
-for (const [who, words] of [["ann", "please close my account"], ["bob", "done"]] as const) {
+for (const [who, words] of [
+  ["ann", "please close my account"],
+  ["bob", "done"],
+] as const) {
   const before = entries.size;
   const next = new Promise<void>((resolve) => (written = resolve));
-  await client.events.send({ roomId: NAME, channelId, participantId: who, content: text(words) });
+  await client.events.send({
+    roomId: NAME,
+    channelId,
+    participantId: who,
+    content: text(words),
+  });
   if (entries.size === before) await next;
 }
 for (const entry of entries.values()) {

@@ -15,7 +15,9 @@ async function join(name: string): Promise<LiveConnection> {
   const channelId = `${ROOM}-${name}`;
   await client.channels.register({ channelId, type: ChannelType.WEBSOCKET });
   await client.channels.attach(ROOM, channelId, { participantId: name });
-  return await client.connection({ channelId, participantId: name, ephemeral: true }).open();
+  return await client
+    .connection({ channelId, participantId: name, ephemeral: true })
+    .open();
 }
 
 /** Reads until somebody else has said something; typing is shown on the way. */

@@ -3,7 +3,17 @@
  *
  * It blocks advertising and takes phone numbers out; three messages show it.
  */
-import { allow, block, ChannelType, connect, HookTrigger, modify, Outcome, text, textOf } from "roomd";
+import {
+  allow,
+  block,
+  ChannelType,
+  connect,
+  HookTrigger,
+  modify,
+  Outcome,
+  text,
+  textOf,
+} from "roomd";
 
 const PHONE_NUMBER = /\+?\d[\d -]{6,}\d/g;
 const ROOM = `moderation-${crypto.randomUUID()}`;
@@ -32,7 +42,14 @@ worker.onEvent(
 await worker.start();
 
 for (const words of ["hello everybody", "buy now!", "call me at 555 0142 77"]) {
-  const sent = await client.events.send({ roomId: ROOM, channelId, content: text(words) });
-  const became = sent.outcome === Outcome.BLOCKED ? `blocked: ${sent.reason}` : textOf(sent.event);
+  const sent = await client.events.send({
+    roomId: ROOM,
+    channelId,
+    content: text(words),
+  });
+  const became =
+    sent.outcome === Outcome.BLOCKED
+      ? `blocked: ${sent.reason}`
+      : textOf(sent.event);
   console.log(`${words} -> ${became}`);
 }
