@@ -8,6 +8,7 @@ import {
   allow,
   block,
   ChannelType,
+  DeliveryState,
   FailurePolicy,
   HookMode,
   HookTrigger,
@@ -288,7 +289,17 @@ test(
     while (missing().length > 0 && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    assert.deepEqual(missing(), []);
+    const late = missing();
+    const states: string[] = [];
+    if (late.length > 0) {
+      const deliveries = client.events.listDeliveries("long", { channelId: "ws-b" });
+      for await (const { result, attempts, eventIndex } of deliveries) {
+        const { state, errorCode } = result!;
+        const words = timeline[Number(eventIndex)];
+        states.push(`${words} ${DeliveryState[state]} ${errorCode} ${attempts}`);
+      }
+    }
+    assert.deepEqual(late, [], states.join("; "));
     await connection.close();
     await showing;
     await worker.close();
