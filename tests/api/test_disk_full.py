@@ -7,12 +7,17 @@ import asyncio
 from pathlib import Path
 
 import grpc
+from api_fakes import read_failure
 
 from roomd import v1 as pb
 from roomd.v1.channel_service_pb2_grpc import ChannelServiceStub
 from roomd.v1.event_service_pb2_grpc import EventServiceStub
 from roomd.v1.room_service_pb2_grpc import RoomServiceStub
 from roomd_server.wiring import EmbeddedServer, start_embedded
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    return read_failure(error).reason
 
 
 async def limit(server: EmbeddedServer, spare_pages: int) -> None:
@@ -67,6 +72,8 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -
         refused = [one for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
         assert refused
         assert {one.code() for one in refused} == {grpc.StatusCode.UNAVAILABLE}
+        # Those behind a failed write of their room, too, are told that it is the store.
+        assert {reason_of(one) for one in refused} <= {"STORE_READ_ONLY", "STORE_DOWN"}
         stored = {event.event_id: event.index for event in await timeline()}
         assert all(stored.get(event.event_id) == event.index for event in kept)
 

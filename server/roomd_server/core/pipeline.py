@@ -272,7 +272,7 @@ class Pipeline:
             first = await self._.store.get_event(actor.org, actor.room_id, known[1])
             if first is None:
                 raise errors.Unavailable(
-                    pb.ERROR_REASON_SERVER_FAULT, "its first send was not stored; try again"
+                    pb.ERROR_REASON_STORE_DOWN, "its first send was not stored; try again"
                 )
         return Admission(
             pb.OUTCOME_DUPLICATE,
@@ -295,8 +295,10 @@ class Pipeline:
             if duplicate is not None:
                 return duplicate
         actor.broken = True
+        # A write of this room that was ahead of it failed, as on a full disk; or somebody else
+        # wrote to the room.
         raise errors.Unavailable(
-            pb.ERROR_REASON_SERVER_FAULT, "the room was written elsewhere; try again"
+            pb.ERROR_REASON_STORE_DOWN, "what the room wrote before was not stored; try again"
         )
 
     def _refusal(self, actor: RoomActor, draft: Draft, proposal: Proposal) -> str:
