@@ -152,7 +152,7 @@ def found(case: Case) -> list[str]:
         event,
         sender,
         [receiver],
-        0,
+        permissions.Turns(),
         echoes=lambda _: case.echoing,
         caps=lambda _: pb.Capabilities(delivery_mode=mode),
     )
@@ -205,22 +205,26 @@ def test_who_gets_an_event_of_every_plain_combination() -> None:
 
 @given(
     names=st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True),
-    start=st.integers(0, 10**6),
+    senders=st.lists(st.sampled_from("abcdefgh-"), max_size=30),
 )
 @settings(max_examples=100, deadline=None)
-def test_turns_are_fair(names: list[str], start: int) -> None:
+def test_turns_are_fair(names: list[str], senders: list[str]) -> None:
+    """Whoever speaks in between: over a round of others, everybody has had a turn."""
     bindings = [
         binding(name, "READ_WRITE", "BIDIRECTIONAL", "TRANSPORT", muted=False, analyse=False)
         for name in names
     ]
     in_turn = pb.Capabilities(delivery_mode=pb.DELIVERY_MODE_ROUND_ROBIN)
-    event = pb.RoomEvent(source=pb.EventSource(channel_id=SOURCE))
-    chosen = list(
-        itertools.chain.from_iterable(
-            permissions.targets(
-                event, None, bindings, turn, echoes=lambda _: False, caps=lambda _: in_turn
-            )
-            for turn in range(start, start + 2 * len(names))
+    turns = permissions.Turns()
+
+    def next_of(sender: str) -> list[str]:
+        event = pb.RoomEvent(source=pb.EventSource(channel_id=sender))
+        chosen = permissions.targets(
+            event, None, bindings, turns, echoes=lambda _: False, caps=lambda _: in_turn
         )
-    )
-    assert sorted(one.channel_id for one in chosen) == sorted(names * 2)
+        return [one.channel_id for one in chosen]
+
+    for sender in senders:
+        assert len(next_of(sender)) == (names != [sender])
+    rounds = [one for _ in range(2 * len(names)) for one in next_of(SOURCE)]
+    assert sorted(rounds) == sorted(names * 2)

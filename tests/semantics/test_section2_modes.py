@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from api_fakes import until
-from rooms_kit import House, Provider, house
+from rooms_kit import House, Provider, house, text_content
 
 from roomd import v1 as pb
 from roomd_server.core.times import duration
@@ -102,6 +102,17 @@ async def test_s2_round_robin_does_not_hold_up_broadcast(h: House) -> None:
     assert names == ["a", "all", "all", "b"]
 
 
+async def test_s2_round_robin_turn_is_not_used_up_by_what_none_of_them_gets(h: House) -> None:
+    """Semantics 2, bullet 9: "one target per message": of those that are meant for them."""
+    provider = await with_targets(h, a=ROUND_ROBIN, b=ROUND_ROBIN, c=BROADCAST)
+    private = pb.Visibility(scope=pb.Visibility.SCOPE_CHANNELS, channel_ids=["c"])
+    for text in ("one", "two"):
+        await h.say(text)
+        await h.say("private", visibility=private)
+    turns = [turn for turn in reached(provider) if turn[0] != "c"]
+    assert turns == [("a", "one"), ("b", "two")]
+
+
 # ------------------------------------------------------------------ long texts
 
 SENTENCES = "The first one. The second one! Is it the third one? It is the last one."
@@ -141,6 +152,21 @@ async def test_s2_long_sentence_is_split_at_word_ends(h: House) -> None:
     assert " ".join(provider.texts) == text
     assert len(provider.texts) > 1
     assert all(len(part) <= 14 for part in provider.texts)
+
+
+@pytest.mark.parametrize(("text", "edits"), [(SENTENCES, False), ("Short.", True)])
+async def test_s2_parts_are_not_edited_as_if_they_were_one(
+    h: House, text: str, edits: bool
+) -> None:
+    """Semantics 2, bullet 10: what was sent in parts is corrected in words: an edit would
+    take the place of one part, and leave the others as they were.
+    """
+    provider = await deliver(h, text, 32, supports_edit=True)
+    said = (await h.messages())[-1]
+    new = pb.EditContent(target_event_id=said.event_id, new_content=text_content("All new."))
+    await h.say(pb.Content(edit=new))
+    got = provider.delivered[-1].event.content
+    assert got == (pb.Content(edit=new) if edits else text_content("Correction: All new."))
 
 
 async def test_s2_parts_are_numbered(h: House) -> None:

@@ -99,6 +99,24 @@ async def test_s5_streams_without_a_hook_are_shown_at_once(
     await seen.until(lambda one: one.shown == "Half a sen")
 
 
+async def test_s5_streams_are_seen_by_a_hook_that_comes_in_the_middle(
+    h: House, ai: Author, seen: Seen
+) -> None:
+    """Semantics 5: nothing that is still to be said is shown before it has decided."""
+    await send(h)
+    await ai.begin()
+    await ai.write("Before it came. ")
+    await seen.until(lambda one: one.shown == "Before it came. ")
+    worker = await gate(h, filter=OF_THE_AI)
+    await ai.write("Behind ", "it. ", "T")
+    invocation = await worker.asked()
+    assert invocation.hook.event.content.text.body == "Behind it. "
+    assert seen.shown == "Before it came. "
+    await worker.answer(invocation, block("no"))
+    await seen.until(lambda one: one.of_type(RETRACT))
+    assert (await answer_of(h)).status == BLOCKED
+
+
 # ------------------------------------------------------------------ hold_back
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from hook_kit import DECIDE, OBSERVE, Worker, allow, hook, spec
+from hook_kit import DECIDE, OBSERVE, Worker, allow, block, hook, spec
 from hooks_kit import author, echo, gate, phone, said_to, send, serve, watcher
 from rooms_kit import House, house, text_content, timers
 from trigger_stories import ADA, STORIES, Step, say
@@ -181,6 +182,36 @@ async def test_s5_on_delivery_status_is_told_of_every_state(h: House) -> None:
     states = [one.hook.delivery.result.state for one in worker.invocations]
     wanted = [pb.DELIVERY_STATE_SENT, pb.DELIVERY_STATE_DELIVERED, pb.DELIVERY_STATE_READ]
     assert states == wanted
+
+
+async def delivered_after(h: House, behave: Any = None) -> tuple[Worker, pb.DeliverResponse]:
+    """Who watches AFTER_DELIVER, and what a delivery came to."""
+    worker = await watcher(h, pb.HOOK_TRIGGER_AFTER_DELIVER)
+    if behave is not None:
+        await gate(h, behave)
+    request = pb.DeliverRequest(room_id="r1", channel_id="sms", content=text_content("hello"))
+    return worker, await h.do(request)
+
+
+async def test_s5_after_deliver_says_when_it_was_not_delivered(h: House) -> None:
+    """AFTER_DELIVER: the error is in the event's metadata."""
+    provider = await phone(h)
+    provider.outcome = pb.DeliveryResult(
+        state=pb.DELIVERY_STATE_FAILED, error_code="no_such_number", error_message="unknown"
+    )
+    worker, _ = await delivered_after(h)
+    told = (await worker.asked()).hook.event.metadata
+    assert (told["error_type"], told["error"]) == ("no_such_number", "unknown")
+
+
+async def test_s5_after_deliver_is_not_told_of_what_was_blocked(h: House) -> None:
+    """AFTER_DELIVER: what a hook blocked was delivered to nobody."""
+    await phone(h)
+    worker, answer = await delivered_after(h, lambda _: block("no"))
+    assert answer.outcome == pb.OUTCOME_BLOCKED
+    await send(h)  # what was told before it has been told by then
+    await echo(worker)
+    assert worker.invocations == []
 
 
 async def test_s5_on_session_started_fires_for_the_first_message_on_a_channel_only(

@@ -35,7 +35,7 @@ def reached(
     event: pb.RoomEvent,
     bindings: list[pb.Binding] = ROOM,
     *,
-    cursor: int = 0,
+    turns: permissions.Turns | None = None,
     echoing: str = "",
     modes: dict[str, int] | None = None,
     able: str = "",
@@ -46,7 +46,7 @@ def reached(
         event,
         source,
         bindings,
-        cursor,
+        turns or permissions.Turns(),
         echoes=lambda channel_id: channel_id == echoing,
         caps=lambda one: pb.Capabilities(
             delivery_mode=(modes or {}).get(one.channel_id, 0), **given
@@ -141,8 +141,9 @@ def test_round_robin_channels_take_turns() -> None:
     desk = [binding(name) for name in ("a", "b", "c")]
     modes = dict.fromkeys(("a", "b", "c"), pb.DELIVERY_MODE_ROUND_ROBIN)
     room = [SMS, WEB, *desk]
-    turns = [reached(message(), room, cursor=turn, modes=modes) for turn in range(6)]
-    assert turns == [["web", one] for one in ("a", "b", "c", "a", "b", "c")]
+    turns = permissions.Turns()
+    found = [reached(message(), room, turns=turns, modes=modes) for _ in range(6)]
+    assert found == [["web", one] for one in ("a", "b", "c", "a", "b", "c")]
 
 
 # ------------------------------------------------------------------ who is asked

@@ -11,8 +11,10 @@ import pytest
 from core_services import ME, Services, eventually, services
 
 from roomd import v1 as pb
+from roomd_server.core import proactive
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.options import EngineOptions
+from roomd_server.core.ports import QueuedText
 from roomd_server.core.proactive import Proactive, ProactiveParts
 from roomd_server.core.proposal import Admission, Proposal
 from roomd_server.core.room import Draft, RoomActor
@@ -126,6 +128,27 @@ async def test_a_room_that_is_loaded_anew_says_it_once(rig: Rig) -> None:
     await rig.until_empty()
     assert rig.entrance.said == ["one", "two"]
     await eventually(lambda: before.pins == present.pins == 0)
+
+
+async def test_every_room_that_waits_is_taken_up_after_a_start(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: those behind the first page come when that has said its own."""
+    monkeypatch.setattr(proactive, "RECOVERED_ROOMS", 2)
+    for number in range(5):
+        room_id = f"late-{number}"
+        actor = await rig.s.room(room_id)
+        await rig.s.bind(actor, "ws")
+        text = pb.Content(text=pb.TextContent(body=room_id))
+        request = pb.DeliverRequest(room_id=room_id, channel_id="ws", content=text)
+        draft = Draft(actor, rig.s.clock)
+        draft.writes.queued = [QueuedText(f"q{number}", request, rig.s.clock.now())]
+        await draft.commit()
+    await rig.proactive.recover()
+    await eventually(lambda: len(rig.entrance.said) == 5)
+    await rig.until_empty()
+    assert sorted(rig.entrance.said) == [f"late-{number}" for number in range(5)]
+    await eventually(rig.proactive._recovering.done)
 
 
 async def test_what_the_room_refuses_leaves_the_queue(rig: Rig) -> None:

@@ -68,6 +68,8 @@ class Stream:
     visibility: pb.Visibility
     splitter: SentenceSplitter | None = None
     """None: no hook wants to see it, every delta is shown at once."""
+    holds_whole: bool = False
+    """Hooks see it when it is complete."""
     shown: list[str] = field(default_factory=list)
     sequence: int = 0
     verdict: Verdict | None = None
@@ -157,10 +159,15 @@ class Answers:
             silent = CHAIN_DEPTH_LIMIT
         visibility = effective_visibility(self._answer_visibility(event), binding)
         stream = Stream(actor, binding, event, self._.ids.new(), cascade, silent, visibility)
-        if self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, actor.room_id):
-            whole = _setting(binding, channel, "hold_back") == "answer"
-            stream.splitter = SentenceSplitter(hold_whole=whole)
+        stream.holds_whole = _setting(binding, channel, "hold_back") == "answer"
+        self._watch(stream)
         return stream
+
+    def _watch(self, stream: Stream) -> None:
+        """Hold the answer back for the hooks that want to see it, from now on."""
+        org, room_id = stream.actor.org, stream.actor.room_id
+        if self._.hooks.wants(org, pb.HOOK_TRIGGER_BEFORE_BROADCAST, room_id):
+            stream.splitter = SentenceSplitter(hold_whole=stream.holds_whole)
 
     def _answer_visibility(self, event: pb.RoomEvent) -> pb.Visibility:
         if event.HasField("response_visibility"):
@@ -192,6 +199,8 @@ class Answers:
     async def _take_delta(self, stream: Stream, delta: str) -> None:
         if not delta:
             return
+        if stream.splitter is None:
+            self._watch(stream)  # somebody may have come since it began
         if stream.splitter is None or stream.silent:
             self._show(stream, delta)
             return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from roomd import v1 as pb
 from roomd_server.core.capabilities import SHOWN_WITH
 
 Scope = pb.Visibility
+
+MAX_TURNS = 1000
+"""Channels whose last turn is remembered, in a room through which many come and go."""
 
 _TO_ALL = frozenset((Scope.SCOPE_UNSPECIFIED, Scope.SCOPE_ALL))
 _TO_NOBODY = frozenset((Scope.SCOPE_NONE, Scope.SCOPE_INTERNAL))
@@ -85,11 +88,30 @@ def asked(event: pb.RoomEvent, binding: pb.Binding) -> bool:
     )
 
 
+class Turns:
+    """Whose turn it is among the channels of a room that take turns."""
+
+    __slots__ = ("_count", "_served")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._served: dict[str, int] = {}  # bounded: by MAX_TURNS
+
+    def next(self, waiting: Sequence[pb.Binding]) -> pb.Binding:
+        """The one whose last turn is the longest ago; of those who had none, the first."""
+        chosen = min(waiting, key=lambda binding: self._served.get(binding.channel_id, 0))
+        if len(self._served) >= MAX_TURNS:
+            self._served.clear()
+        self._count += 1
+        self._served[chosen.channel_id] = self._count
+        return chosen
+
+
 def targets(
     event: pb.RoomEvent,
     source_binding: pb.Binding | None,
     bindings: Iterable[pb.Binding],
-    round_robin_cursor: int,
+    turns: Turns,
     *,
     echoes: Callable[[str], bool],
     caps: Callable[[pb.Binding], pb.Capabilities],
@@ -100,7 +122,7 @@ def targets(
         event: The event, not blocked.
         source_binding: Binding of the channel it came from.
         bindings: All bindings of the room.
-        round_robin_cursor: Grows by one with every message of the room.
+        turns: Whose turn it is among those that take turns; one of them has had it then.
         echoes: Whether a channel shows its own messages to its other connections.
         caps: Effective capabilities of a binding.
     """
@@ -129,7 +151,7 @@ def targets(
         elif mode != pb.DELIVERY_MODE_DIRECT or _is_addressed(event, visibility, binding):
             chosen.append(binding)
     if in_turn:
-        chosen.append(in_turn[round_robin_cursor % len(in_turn)])
+        chosen.append(turns.next(in_turn))
     return chosen
 
 

@@ -45,11 +45,10 @@ class DeliveryPlanner:
                 event,
                 bindings.get(event.source.channel_id),
                 bindings.values(),
-                actor.round_robin,
+                actor.turns,
                 echoes=partial(channels.echoes, org, event),
                 caps=partial(channels.capabilities, org),
             )
-            actor.round_robin += 1
         planned = [(self._row(draft, event, binding.channel_id), event) for binding in chosen]
         if planned:
             draft.writes.deliveries = (*draft.writes.deliveries, *(row for row, _ in planned))
@@ -58,7 +57,7 @@ class DeliveryPlanner:
     def _row(self, draft: Draft, event: pb.RoomEvent, channel_id: str) -> pb.Delivery:
         deadline = self._channels.delivery_deadline_seconds(draft.actor.org, channel_id)
         return pb.Delivery(
-            delivery_id=f"{event.event_id}:{channel_id}",
+            delivery_id=delivery_id(event.event_id, channel_id),
             room_id=event.room_id,
             channel_id=channel_id,
             event_id=event.event_id,
@@ -68,3 +67,8 @@ class DeliveryPlanner:
             update_time=event.create_time,
             deadline_time=timestamp(draft.now + deadline),
         )
+
+
+def delivery_id(event_id: str, channel_id: str) -> str:
+    """The id of an event's delivery to a channel."""
+    return f"{event_id}:{channel_id}"

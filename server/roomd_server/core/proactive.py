@@ -70,6 +70,7 @@ class Proactive:
         self._ = parts
         self._flushers: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._observers: set[asyncio.Task[None]] = set()
+        self._recovering: asyncio.Task[None] | None = None
 
     async def deliver(self, caller: Caller, request: pb.DeliverRequest) -> pb.DeliverResponse:
         """Say it now, or queue it.
@@ -202,12 +203,15 @@ class Proactive:
                 proposal.verdict = verdict
             else:
                 _take(proposal, verdict)
+        cascade.deliveries = {}
         kept: list[ObserverRow] = []
         proposal.keep = partial(self._keep_after, request.channel_id, kept)
         admission = await self._.pipeline.enter(actor, proposal)
+        # What was blocked or was said before is delivered to nobody now.
+        said = admission.event if admission.outcome == pb.OUTCOME_ACCEPTED else None
         wanted = self._.hooks.wants(actor.org, pb.HOOK_TRIGGER_AFTER_DELIVER, actor.room_id)
-        if admission.event is not None and (wanted or kept):
-            call = _call(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, admission.event, request.channel_id)
+        if said is not None and (wanted or kept):
+            call = _call(actor, pb.HOOK_TRIGGER_AFTER_DELIVER, said, request.channel_id)
             task = asyncio.ensure_future(self._tell_after(actor, call, kept, cascade))
             self._observers.add(task)
             task.add_done_callback(self._observers.discard)
@@ -225,7 +229,7 @@ class Proactive:
         the time that it would have waited.
         """
         trigger, patience = pb.HOOK_TRIGGER_AFTER_DELIVER, self._.options.delivered_wait_seconds
-        if self._.hooks.keeps(actor.org, trigger, actor.room_id):
+        if not event.blocked_by and self._.hooks.keeps(actor.org, trigger, actor.room_id):
             call = _call(actor, trigger, event, channel_id)
             telling = Telling(trigger, call.payload, is_stored=True, delay_seconds=patience)
             rows = self._.hooks.rows(actor.org, call.subject, call.labels, telling)
@@ -238,6 +242,7 @@ class Proactive:
         await cascade.wait(self._.clock, self._.options.delivered_wait_seconds)
         self._.hooks.release(actor.org, kept)
         event = await self._as_now(actor, call.payload.event)
+        event = _with_error(event, cascade, call.subject.channel_id)
         self._.pipeline.tell(actor, replace(call, payload=pb.HookPayload(event=event)), Cascade())
 
     # -------------------------------------------------------------- queue
@@ -253,6 +258,12 @@ class Proactive:
 
     async def recover(self) -> int:
         """Take up rooms with queued texts after a start; how many."""
+        count = await self._recover_some()
+        if count == RECOVERED_ROOMS:
+            self._recovering = asyncio.ensure_future(self._recover_rest())
+        return count
+
+    async def _recover_some(self) -> int:
         rooms = await self._.store.rooms_with_queued(RECOVERED_ROOMS)
         for org, room_id in rooms:
             actor = await self._.directory.find(org, room_id)
@@ -260,9 +271,23 @@ class Proactive:
                 self._start_flusher(actor)
         return len(rooms)
 
+    async def _recover_rest(self) -> None:
+        """Take up the rooms that are left whenever those before them have said theirs."""
+        while True:
+            await asyncio.gather(*self._flushers.values(), return_exceptions=True)
+            try:
+                if not await self._recover_some():
+                    return
+            except errors.Unavailable as error:
+                log.warning("what is queued in rooms waits: %s", error)
+            if not self._flushers:
+                await self._.clock.sleep(STORE_RETRY_SECONDS)
+
     async def close(self) -> None:
         """Stop waiting; what is queued stays stored."""
         tasks = [*self._flushers.values(), *self._observers]
+        if self._recovering is not None:
+            tasks.append(self._recovering)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -331,6 +356,18 @@ def _call(
             channel_id=channel_id, channel_type=binding.channel_type if binding else 0
         ),
     )
+
+
+def _with_error(event: pb.RoomEvent, cascade: Cascade, channel_id: str) -> pb.RoomEvent:
+    """The event; when it did not reach the channel so far, with the reason in its metadata."""
+    rows = (cascade.deliveries or {}).values()
+    result = next((row.result for row in rows if row.channel_id == channel_id), None)
+    if result is None or not result.error_code:
+        return event
+    copy = pb.RoomEvent()
+    copy.CopyFrom(event)
+    copy.metadata.update({"error": result.error_message, "error_type": result.error_code})
+    return copy
 
 
 def _take(proposal: Proposal, verdict: Verdict) -> None:

@@ -18,7 +18,7 @@ from roomd import v1 as pb
 from roomd_server.core.capabilities import described, of_type
 from roomd_server.core.keys import KeyMemory
 from roomd_server.core.log import Position, RoomLog, shown
-from roomd_server.core.permissions import may_see
+from roomd_server.core.permissions import Turns, may_see
 from roomd_server.core.ports import (
     Change,
     Clock,
@@ -84,8 +84,8 @@ class RoomActor:
         "queued",
         "room",
         "room_id",
-        "round_robin",
         "store",
+        "turns",
         "unborn",
     )
 
@@ -129,7 +129,7 @@ class RoomActor:
         """Lanes, subscriptions and calls that need the actor to stay in memory."""
         self.generating = 0
         """Answers that are being made: the room is idle at 0."""
-        self.round_robin = 0
+        self.turns = Turns()
         self.buckets: dict[str, tuple[bytes, TokenBuckets]] = {}
         """Channel id → (limit as serialised, its buckets), for bindings with a rate limit."""
         self.deleted = False

@@ -15,6 +15,7 @@ from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.errors import RoomdError
 from roomd_server.core.lane import Job, Lane, Ready
 from roomd_server.core.options import EngineOptions
+from roomd_server.core.planning import delivery_id
 from roomd_server.core.ports import Ask, Clock, Driver, Extensions
 from roomd_server.core.room import RoomActor
 from roomd_server.core.structs import get_str
@@ -68,7 +69,7 @@ class Transports:
                 return Attempt(
                     failed("no_recipient", f"the binding's metadata has no {key}; set it")
                 )
-        capabilities = self._channels.capabilities(actor.org, binding)
+        capabilities = await self._abilities(actor, binding, event)
         parts = await self._parts(actor, channel, binding, event, capabilities)
         if not parts:
             return Attempt(
@@ -118,6 +119,27 @@ class Transports:
             await self._responses.take(actor, ask.binding, event, response, cascade)
         except RoomdError as error:
             log.warning("an answer of %s was not taken: %s", ask.channel.channel_id, error)
+
+    async def _abilities(
+        self, actor: RoomActor, binding: pb.Binding, event: pb.RoomEvent
+    ) -> pb.Capabilities:
+        """What the channel can show of this event: an edit replaces one message, so what was
+        sent in several is corrected.
+        """
+        capabilities = self._channels.capabilities(actor.org, binding)
+        edits = event.content.HasField("edit") and capabilities.supports_edit
+        if not edits or not capabilities.supports_parts:
+            return capabilities
+        target_id = event.content.edit.target_event_id
+        sent = await actor.store.get_delivery(
+            actor.org, actor.room_id, delivery_id(target_id, binding.channel_id)
+        )
+        if sent is None or sent.result.parts <= 1:
+            return capabilities
+        unable = pb.Capabilities()
+        unable.CopyFrom(capabilities)
+        unable.supports_edit = False
+        return unable
 
     async def _parts(
         self,
