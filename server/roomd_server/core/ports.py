@@ -210,7 +210,8 @@ class WriteSet:
     queued: Sequence[QueuedText] = ()
     removed_queued: Sequence[str] = ()
     delete_room: bool = False
-    """Remove the room and everything in it."""
+    """Remove the room and everything in it. A long history may go step by step behind it:
+    sets with its id wait for that, and so does a new room of this id."""
     # Organization-wide rows.
     channels: Sequence[pb.Channel] = ()
     removed_channels: Sequence[str] = ()

@@ -18,6 +18,7 @@ from typing import Any
 from roomd import v1 as pb
 from roomd_server.core.ports import ObserverRow, StoreConflict, WriteSet
 from roomd_server.core.times import seconds_of
+from roomd_server.stores.sqlite_erasing import begin_erasing
 from roomd_server.stores.sqlite_statements import (
     BINDING_PUT,
     BINDING_REMOVE,
@@ -43,8 +44,6 @@ from roomd_server.stores.sqlite_statements import (
     PROVIDER_ID_PUT,
     QUEUED_PUT,
     QUEUED_REMOVE,
-    REWIND_SEARCH,
-    ROOM_ERASE,
     ROOM_NEW,
     ROOM_PUT,
     TABLE_OF,
@@ -243,10 +242,7 @@ class Rows:
             raise StoreConflict(KEY_PUT.conflict)
 
     def _erase_room(self, org: str, room_id: str) -> None:
-        for sql in ROOM_ERASE:
-            self._conn.execute(sql, (org, room_id))
-        self._conn.execute("DELETE FROM keys WHERE org = ? AND scope = ?", (org, f"room:{room_id}"))
-        self._conn.execute(REWIND_SEARCH)
+        begin_erasing(self._conn, org, room_id)
         self._heads.staged[(org, room_id)] = (0, 0)
 
 

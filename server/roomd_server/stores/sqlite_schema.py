@@ -153,10 +153,18 @@ _OBSERVER_ROWS = (
     "CREATE INDEX observer_rows_parked ON observer_rows (park_time) WHERE parked",
 )
 
+_ERASURES = (
+    # Rooms that are gone and of whose history something is left.
+    """CREATE TABLE erasures (
+        org TEXT NOT NULL, room_id TEXT NOT NULL, PRIMARY KEY (org, room_id)
+    ) WITHOUT ROWID""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, search", _INITIAL),
     Migration(2, "handlers that are no hooks", _HANDLERS),
     Migration(3, "what durable observers have still to see", _OBSERVER_ROWS),
+    Migration(4, "rooms that are being erased", _ERASURES),
 )
 
 

@@ -23,6 +23,7 @@ _ADD = Insert("INSERT INTO search (rowid, scope, body) VALUES ", "(?,?,?)")
 _FIND = """SELECT s.rowid FROM search s JOIN events e ON e.id = s.rowid
     WHERE search MATCH ? AND e.org = ? AND (? = '' OR e.room_id = ?)
         AND e.deleted = 0 AND e.status <> ?
+        AND NOT EXISTS (SELECT 1 FROM erasures g WHERE g.org = e.org AND g.room_id = e.room_id)
     ORDER BY bm25(search, 0.0, 1.0), s.rowid DESC LIMIT ? OFFSET ?"""
 _SHOW = f"""SELECT e.data, snippet(search, 1, '[', ']', '…', {SNIPPET_WORDS})
     FROM search s JOIN events e ON e.id = s.rowid

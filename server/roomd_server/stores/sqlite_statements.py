@@ -164,15 +164,6 @@ TABLES: dict[str, tuple[Statement, ...]] = {
 }
 TABLE_OF = {statement: table for table, kinds in TABLES.items() for statement in kinds}
 
-ROOM_ERASE = (
-    "DELETE FROM search WHERE rowid IN (SELECT id FROM events WHERE org = ? AND room_id = ?)",
-    "DELETE FROM search_stale WHERE id IN (SELECT id FROM events WHERE org = ? AND room_id = ?)",
-    *(
-        f"DELETE FROM {table} WHERE org = ? AND room_id = ?"
-        for table in TABLES
-        if table not in ("keys", "channels", "hooks", "handlers") and " " not in table
-    ),
-)
 # Ids of erased events may be given again: what is above the newest that is left is not
 # indexed.
 REWIND_SEARCH = """UPDATE search_progress
