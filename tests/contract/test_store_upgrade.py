@@ -11,7 +11,14 @@ from store_nouns import ORG, START, binding, event, in_room, participant
 from upgrade_content import DUMPS
 
 from roomd import v1 as pb
-from roomd_server.core.ports import Change, DeliveryQuery, EventQuery, Store, StoreConflict
+from roomd_server.core.ports import (
+    Change,
+    DeliveryQuery,
+    EventQuery,
+    ObserverQuery,
+    Store,
+    StoreConflict,
+)
 from roomd_server.storage import examine, migrate
 from roomd_server.stores import postgres_schema, sqlite_schema
 from roomd_server.stores.postgres import PostgresStore
@@ -97,6 +104,9 @@ async def test_what_belongs_to_no_room_is_as_it_was(
     assert await store.list_hooks() == [was.HOOK]
     has_handlers = version >= was.HANDLERS_SINCE[kind]
     assert await store.list_handlers() == ([(ORG, was.HANDLER)] if has_handlers else [])
+    unseen = await store.observer_rows(ORG, ObserverQuery("guard", 10))
+    has_observers = version >= was.OBSERVERS_SINCE[kind]
+    assert [placed.row for placed in unseen] == ([was.UNSEEN] if has_observers else [])
     listed = [await store.list_rooms(org, pb.ListRoomsRequest(), "", 10) for org in (ORG, "other")]
     assert [[room.room_id for room in rooms] for rooms in listed] == [["r"], ["closed"]]
     assert await store.due_timers(START + 61, 10) == [(ORG, "r")]

@@ -32,7 +32,7 @@ from store_nouns import (
 
 from postgres_cluster import Cluster, binaries
 from roomd import v1 as pb
-from roomd_server.core.ports import Change, QueuedText, WriteSet
+from roomd_server.core.ports import Change, ObserverRow, QueuedText, WriteSet
 from roomd_server.core.times import timestamp
 from roomd_server.stores import postgres_schema, sqlite_schema
 from roomd_server.stores.postgres import PostgresStore
@@ -41,6 +41,7 @@ from roomd_server.system import SystemClock
 
 DUMPS = Path(__file__).with_name("dumps")
 HANDLERS_SINCE = {"sqlite": 2, "postgres": 1}
+OBSERVERS_SINCE = {"sqlite": 3, "postgres": 2}
 
 SHADOWS = ("config", "content", "data", "docsize", "idx")
 OF_THE_INDEX = (
@@ -60,6 +61,7 @@ QUEUED = QueuedText("q", pb.DeliverRequest(room_id="r"), START)
 CHANNEL = pb.Channel(channel_id="sms", type=pb.CHANNEL_TYPE_SMS)
 HOOK = pb.Hook(name="guard", organization_id=ORG)
 HANDLER = pb.Handler(name="text")
+UNSEEN = ObserverRow("i", "guard", "r", pb.HOOK_TRIGGER_AFTER_BROADCAST, "r-e0000", b"", START, 1)
 KEY = key("k", expires=FOREVER)
 SENT = delivery("d1", 0, state=pb.DELIVERY_STATE_SENT, provider_message_id="p1")
 EVENTS = [
@@ -79,6 +81,7 @@ def edited() -> pb.RoomEvent:
 def written(kind: str, version: int) -> list[WriteSet]:
     """The transactions that made a database of a version."""
     handlers = [HANDLER] if version >= HANDLERS_SINCE[kind] else []
+    unseen = [UNSEEN] if version >= OBSERVERS_SINCE[kind] else []
     return [
         new_room(
             timer_due=START + 60,
@@ -95,6 +98,7 @@ def written(kind: str, version: int) -> list[WriteSet]:
             channels=[CHANNEL],
             hooks=[HOOK],
             handlers=handlers,
+            observer_rows=unseen,
         ),
         in_room(changed_events=[edited()], changes=[Change(1, 2, b"edited")]),
         new_room("closed", org="other", events=[event(0, "elsewhere", "closed")]),
