@@ -55,17 +55,19 @@ class Cluster:
     """A server with its folder.
 
     Args:
-        durable: Whether it syncs: for tests in which it is killed with the machine in mind.
+        durable: Whether it syncs.
+        on_disk: Not in memory, also where there is room: to be measured.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
-        folder = binaries()
-        assert folder is not None, "no PostgreSQL here: apt-get install postgresql"
-        self._binaries = folder
+    def __init__(self, *, durable: bool = False, on_disk: bool = False) -> None:
+        programs = binaries()
+        assert programs is not None, "no PostgreSQL here: apt-get install postgresql"
+        self._binaries = programs
         self._settings = {**SETTINGS, **(SLOW_AND_SAFE if durable else FAST)}
         self._user = _user()
-        fast = not durable and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
-        self._home = Path(tempfile.mkdtemp(prefix="roomd-postgres-", dir=MEMORY if fast else None))
+        in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+        folder = MEMORY if in_memory and not on_disk else None
+        self._home = Path(tempfile.mkdtemp(prefix="roomd-postgres-", dir=folder))
         if self._user is not None:
             os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
         self._names = itertools.count()

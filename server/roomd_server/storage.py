@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 from roomd_server.api.server import StartupError
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Store
+from roomd_server.core.tallies import StoreTallies
 from roomd_server.failpoints import Failpoints
 from roomd_server.stores import postgres_schema, sqlite_schema
 from roomd_server.stores.postgres import PostgresStore
@@ -92,6 +93,10 @@ class DurableStore(Store, Protocol):
     @property
     def pending(self) -> int:
         """Sets handed in that are not yet durable."""
+
+    @property
+    def tallies(self) -> StoreTallies:
+        """Its transactions, counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Bench:
     async def database(self) -> str:
         """The URL of a new database of a PostgreSQL that syncs."""
         if self._postgres is None:
-            self._postgres = Cluster(durable=True)
+            self._postgres = Cluster(durable=True, on_disk=True)
             await asyncio.to_thread(self._postgres.start)
         return await self._postgres.acreate()
 

@@ -18,7 +18,8 @@ from roomd_server.failpoints import Failpoints
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.postgres_link import READERS, StoreInUse
 
-BACK_SECONDS = 10.0
+BACK_SECONDS = 30.0
+"""With the start of the database, on a busy machine."""
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,16 @@ from roomd_server.core.ports import (
     EventQuery,
     KeyRecord,
     LogPage,
+    ObserverCount,
+    ObserverQuery,
+    PlacedRow,
     RoomSnapshot,
     Settled,
     WriteSet,
 )
+from roomd_server.core.tallies import StoreTallies
 from roomd_server.stores import postgres_directory as directory
+from roomd_server.stores import postgres_observers as observers
 from roomd_server.stores import postgres_reads as reads
 from roomd_server.stores import postgres_search as search
 from roomd_server.stores.postgres_link import Readers
@@ -90,6 +95,11 @@ class PostgresStore:
             self._readers.forget()
         if self._heard is not None:
             self._heard(is_up)
+
+    @property
+    def tallies(self) -> StoreTallies:
+        """Its transactions, counted."""
+        return self.writer.tallies
 
     def commit(self, writes: WriteSet) -> asyncio.Future[None]:
         """See ``ports.Store.commit``."""
@@ -289,6 +299,30 @@ class PostgresStore:
     async def list_hooks(self) -> list[pb.Hook]:
         """See ``ports.Store.list_hooks``."""
         return await self._read(directory.list_hooks)
+
+    async def observer_rows(self, org: str, query: ObserverQuery) -> list[PlacedRow]:
+        """See ``ports.Store.observer_rows``."""
+        return await self._read(observers.rows, org, query)
+
+    async def oldest_observer_rows(self, org: str, hook: str, limit: int) -> list[PlacedRow]:
+        """See ``ports.Store.oldest_observer_rows``."""
+        return await self._read(observers.oldest, org, hook, limit)
+
+    async def observer_counts(self, org: str | None, room_id: str = "") -> list[ObserverCount]:
+        """See ``ports.Store.observer_counts``."""
+        return await self._read(observers.counts, org, room_id)
+
+    async def purge_parked(self, before: float) -> list[ObserverCount]:
+        """See ``ports.Store.purge_parked``."""
+        purged: dict[tuple[str, str], int] = {}
+        while step := await self.writer.run(lambda conn: observers.purge_step(conn, before)):
+            for one in step:
+                purged[one.org, one.hook] = purged.get((one.org, one.hook), 0) + one.parked
+        return [ObserverCount(*key, 0, count) for key, count in sorted(purged.items())]
+
+    async def events_by_id(self, org: str, event_ids: Sequence[str]) -> list[pb.RoomEvent]:
+        """See ``ports.Store.events_by_id``."""
+        return await self._read(observers.events_by_id, org, event_ids)
 
     async def list_handlers(self) -> list[tuple[str, pb.Handler]]:
         """See ``ports.Store.list_handlers``."""

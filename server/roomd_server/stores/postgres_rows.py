@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from roomd import v1 as pb
-from roomd_server.core.ports import StoreConflict, WriteSet
+from roomd_server.core.ports import ObserverRow, StoreConflict, WriteSet
 from roomd_server.core.times import seconds_of
 from roomd_server.stores import postgres_tables as t
 from roomd_server.stores.postgres_tables import Note, Row, Statement, Write, escaped, together
@@ -110,11 +110,16 @@ class Rows:
             self._put_deliveries(writes)
         if writes.keys:
             self._put_keys(writes)
+        if writes.observer_rows or writes.changed_observer_rows or writes.removed_observer_rows:
+            self._put_observer_rows(writes)
         lists = _rare_lists(writes)
         if any(lists):
             for (_, write, row), items in zip(RARE, lists, strict=True):
                 if items:
                     self._put(write, [row(writes, item) for item in items])
+        if writes.removed_hooks:
+            names: list[Row] = [(writes.org, name) for name in writes.removed_hooks]
+            self._put(t.OBSERVER_ROWS_OF_HOOK_REMOVE, names)
         if writes.delete_room:
             self._erase_room(writes.org, writes.room_id)
 
@@ -137,6 +142,8 @@ class Rows:
         collected += self._rows.items()
         for write, rows in self._named.items():
             named = list(rows.values())
+            if not named:
+                continue
             if write in (t.BINDING_PUT, t.PARTICIPANT_PUT):
                 named = [(*row, self._is_open(row)) for row in named]
             collected.append((write, named))
@@ -209,6 +216,28 @@ class Rows:
                 raise StoreConflict("key")
             known[name] = (*name, key.expires, key.fingerprint, key.value)
 
+    def _put_observer_rows(self, writes: WriteSet) -> None:
+        """Rows are often added and removed in one transaction: then it never sees them."""
+        org = writes.org
+        for write in (t.OBSERVER_ROW_NEW, t.OBSERVER_ROW_CHANGE, t.OBSERVER_ROW_REMOVE):
+            self._use(write)
+        new = self._named.setdefault(t.OBSERVER_ROW_NEW, {})
+        changed = self._named.setdefault(t.OBSERVER_ROW_CHANGE, {})
+        removed = self._named.setdefault(t.OBSERVER_ROW_REMOVE, {})
+        for row in writes.observer_rows:
+            new[org, row.invocation_id] = _observer_row(org, row)
+        for row in writes.changed_observer_rows:
+            key = (org, row.invocation_id)
+            if key in new:
+                new[key] = (*new[key][:OBSERVER_FIXED], *_observer_values(row))
+            elif key not in removed:
+                changed[key] = (*key, *_observer_values(row))
+        for invocation_id in writes.removed_observer_rows:
+            key = (org, invocation_id)
+            changed.pop(key, None)
+            if new.pop(key, None) is None:
+                removed[key] = key
+
     def _new(self, write: Write, rows: list[Row]) -> None:
         self._use(write)
         self._rows.setdefault(write, []).extend(rows)
@@ -223,8 +252,9 @@ class Rows:
             named[row[: write.key]] = row
 
     def _use(self, write: Write) -> None:
-        """Two statements for one table must not be together."""
-        if self._kinds.setdefault(write.table, write) is not write:
+        """Two statements for one table must not be together, but for those that may."""
+        other = self._kinds.setdefault(write.table, write)
+        if other is not write and not (write.beside and write.beside == other.beside):
             self._flush()
             self._kinds[write.table] = write
 
@@ -259,6 +289,28 @@ def _event_values(event: pb.RoomEvent, data: bytes | None = None) -> Row:
         seconds_of(event.create_time),
         event.SerializeToString() if data is None else data,
     )
+
+
+OBSERVER_FIXED = 8
+"""Columns of an observer row that never change; they come first."""
+
+
+def _observer_row(org: str, row: ObserverRow) -> Row:
+    return (
+        org,
+        row.invocation_id,
+        row.hook,
+        row.room_id,
+        row.trigger,
+        row.event_id,
+        row.payload,
+        row.create_time,
+        *_observer_values(row),
+    )
+
+
+def _observer_values(row: ObserverRow) -> Row:
+    return (row.attempts, row.due, row.parked, row.park_time, row.status)
 
 
 # What most messages do not have: the list of a set, what writes it, and the row of an item.

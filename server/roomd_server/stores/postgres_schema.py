@@ -147,8 +147,24 @@ _INITIAL = (
         END $$""",
 )
 
+_OBSERVER_ROWS = (
+    # id: the order of rows. Rows come and go: what waits is few, but for a hook that is away.
+    f"""CREATE TABLE observer_rows (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        org {_ID}, hook {_ID}, room_id {_ID}, invocation_id {_ID},
+        hook_trigger int NOT NULL, event_id {_ID}, payload bytea NOT NULL,
+        create_time float8 NOT NULL, attempts int NOT NULL, due float8 NOT NULL,
+        parked boolean NOT NULL, park_time float8 NOT NULL, status bytea NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX observer_rows_id ON observer_rows (org, invocation_id)",
+    "CREATE INDEX observer_rows_hook ON observer_rows (org, hook, parked, room_id, id)",
+    "CREATE INDEX observer_rows_room ON observer_rows (org, room_id)",
+    "CREATE INDEX observer_rows_parked ON observer_rows (park_time) WHERE parked",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, handlers, search", _INITIAL),
+    Migration(2, "what durable observers have still to see", _OBSERVER_ROWS),
 )
 
 

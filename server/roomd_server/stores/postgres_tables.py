@@ -27,6 +27,9 @@ class Write:
     key: int = 0
     """So many first columns name a row: of several rows with one name the last counts. 0: all
     rows are new."""
+    beside: str = ""
+    """Statements for one table are not put together, unless they share such a name: then
+    whoever collects rows takes care that no row is in two of them."""
 
 
 def _types(columns: str) -> tuple[str, ...]:
@@ -149,6 +152,37 @@ HOOK_REMOVE = _delete("hooks", "org text, name text")
 HANDLER_PUT = _upsert("handlers", "org text, name text, data bytea", 2, "data")
 HANDLER_REMOVE = _delete("handlers", "org text, name text")
 
+_OBSERVER_CHANGES = "attempts int, due float8, parked boolean, park_time float8, status bytea"
+_OBSERVER_ROW = _types(
+    "org text, invocation_id text, hook text, room_id text, hook_trigger int, event_id text,"
+    f" payload bytea, create_time float8, {_OBSERVER_CHANGES}"
+)
+_SAME_OBSERVER_ROW = "WHERE old.org = new.org AND old.invocation_id = new.invocation_id"
+OBSERVER_ROW_NEW = Write(
+    "observer_rows",
+    _OBSERVER_ROW,
+    f"INSERT INTO observer_rows ({_names(_OBSERVER_ROW)})"
+    f" SELECT {_names(_OBSERVER_ROW)} FROM {{rows}}",
+    2,
+    "rows",
+)
+OBSERVER_ROW_CHANGE = Write(
+    "observer_rows",
+    _types(f"org text, invocation_id text, {_OBSERVER_CHANGES}"),
+    "UPDATE observer_rows old SET attempts = new.attempts, due = new.due, parked = new.parked,"
+    f" park_time = new.park_time, status = new.status FROM {{rows}} {_SAME_OBSERVER_ROW}",
+    2,
+    "rows",
+)
+OBSERVER_ROW_REMOVE = Write(
+    "observer_rows",
+    _types("org text, invocation_id text"),
+    f"DELETE FROM observer_rows old USING {{rows}} {_SAME_OBSERVER_ROW}",
+    2,
+    "rows",
+)
+OBSERVER_ROWS_OF_HOOK_REMOVE = _delete("observer_rows", "org text, hook text")
+
 CONFLICT_OF_TABLE = {"rooms": "room", "events": LOG, "changes": LOG}
 """Table → what ``StoreConflict`` names when a row of it exists already."""
 
@@ -164,6 +198,7 @@ OF_A_ROOM = (
     "markers",
     "changes",
     "queued",
+    "observer_rows",
 )
 """Tables whose rows go with their room."""
 

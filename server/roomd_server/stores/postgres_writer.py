@@ -19,6 +19,7 @@ import asyncpg
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Settled, StoreConflict, WriteSet
+from roomd_server.core.tallies import StoreTallies
 from roomd_server.core.waiting import conclude
 from roomd_server.stores.postgres_link import (
     COMMAND_SECONDS,
@@ -105,6 +106,7 @@ class PostgresWriter:
         """Whether it has its connection, and the lock."""
         self.on_change: Callable[[bool], None] = lambda _: None
         """Is told when ``is_up`` has changed."""
+        self.tallies = StoreTallies()
         self.statements = 0
         """Sent so far, transaction control included."""
         self.sets = 0
@@ -211,9 +213,13 @@ class PostgresWriter:
         batch = [self._commits.popleft() for _ in range(count)]
         self._in_flight = count
         self._outcomes = None
+        began = self._clock.monotonic()
         try:
             outcomes = await self._write([pending.writes for pending in batch])
+            self.tallies.sets.observe(count)
+            self.tallies.seconds.observe(self._clock.monotonic() - began)
         except Exception as error:  # boundary: whatever went wrong, everybody is told
+            self.tallies.failed += 1
             if self._conn.is_closed() or not isinstance(error, asyncpg.PostgresError):
                 self._drop()
                 log.warning("the connection to the store was lost: %s", error)
