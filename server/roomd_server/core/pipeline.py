@@ -284,9 +284,7 @@ class Pipeline:
     async def _conflict(
         self, actor: RoomActor, proposal: Proposal, conflict: StoreConflict
     ) -> Admission:
-        """A row that had to be new exists: the key was used by someone before us, or this
-        actor no longer knows its room.
-        """
+        """A row that had to be new exists: someone used the key, or this actor is outdated."""
         if conflict.what == "key":
             proposal.event.ClearField("index")
             actor.keys.add_hash(proposal.event.idempotency_key)
@@ -295,8 +293,7 @@ class Pipeline:
             if duplicate is not None:
                 return duplicate
         actor.broken = True
-        # A write of this room that was ahead of it failed, as on a full disk; or somebody else
-        # wrote to the room.
+        # A write ahead of it failed, as on a full disk; or somebody else wrote to the room.
         raise errors.Unavailable(
             pb.ERROR_REASON_STORE_DOWN, "what the room wrote before was not stored; try again"
         )
