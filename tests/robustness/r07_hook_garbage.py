@@ -196,9 +196,9 @@ async def run(site: Site, size: Size) -> Report:
     report.note("cases", dict(forger.kinds))
     report.note("answers that were refused", dict(forger.settled))
     report.equal(CHANGED, wrong, 0)
-    # While it dials again a message of each room may pass without it.
+    # While it dials again messages pass without it, by the policy.
     passed = size.cases - sum(forger.kinds.values())
-    report.at_most("messages that passed without the forger", passed, 2 * len(ROOMS) * size.huge)
+    report.at_most("messages that passed without the forger", passed, size.cases // 10)
     return report
 
 
