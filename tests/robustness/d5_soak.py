@@ -209,7 +209,7 @@ FAULT = Fault(
         rooms=100,
         subscribers=200,
         workers=3,
-        per_second=200,
+        per_second=100,
         rss_share=0.05,
         slack=Slack(1.2, 0.99),
     ),
