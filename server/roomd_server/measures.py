@@ -100,6 +100,8 @@ def _of_hooks(plane: HookPlane) -> dict[str, Reader]:
         "roomd_hook_verdicts_total": verdicts,
         "roomd_hook_circuits_open": lambda: _one(registry.open_circuits),
         "roomd_observers_dropped_total": dropped,
+        "roomd_observers_backlog": lambda: _one(registry.waiting),
+        "roomd_observers_parked": lambda: _one(registry.parked),
         "roomd_invocations_total": lambda: _one(dispatcher.offered),
         "roomd_invocations_in_flight": lambda: _one(dispatcher.in_flight),
         "roomd_worker_sessions": lambda: _one(plane.streams.count),

@@ -64,6 +64,9 @@ if TYPE_CHECKING:
         EventNotFoundError as EventNotFoundError,
     )
     from roomd.exceptions import (
+        GiveUpError as GiveUpError,
+    )
+    from roomd.exceptions import (
         MessageTooLargeError as MessageTooLargeError,
     )
     from roomd.exceptions import (
@@ -241,6 +244,7 @@ if TYPE_CHECKING:
     from roomd.models.framework_event import FrameworkEvent as FrameworkEvent
     from roomd.models.hook import HookResult as HookResult
     from roomd.models.hook import InjectedEvent as InjectedEvent
+    from roomd.models.hook import ParkedInvocation as ParkedInvocation
     from roomd.models.room import (
         Participant as Participant,
     )
@@ -351,6 +355,8 @@ _HOMES = {
     "HTTPChannel": "roomd.channels",
     "HookExecution": "roomd.models.enums",
     "HookResult": "roomd.models.hook",
+    "ParkedInvocation": "roomd.models.hook",
+    "GiveUpError": "roomd.exceptions",
     "HookTrigger": "roomd.models.enums",
     "IdentificationStatus": "roomd.models.enums",
     "InMemoryLockManager": "roomd.core.locks",

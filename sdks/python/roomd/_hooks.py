@@ -23,7 +23,8 @@ from roomd._convert import (
     struct,
     task_to_pb,
 )
-from roomd._worker import Answer, Emit, Handler
+from roomd._worker import MAX_ERROR_CHARS, Answer, Emit, Handler, Serve
+from roomd.exceptions import GiveUpError
 from roomd.models.enums import ChannelDirection, ChannelType, HookExecution, HookTrigger
 from roomd.models.event import RoomEvent
 from roomd.models.hook import HookResult
@@ -62,6 +63,9 @@ class HookOptions:
     directions: Collection[ChannelDirection] | None = None
     room_id: str | None = None
     recent_events: int = DEFAULT_RECENT_EVENTS
+    durable: bool = False
+    max_attempts: int = 0
+    """0: as the server thinks best."""
 
 
 def hook_handler(
@@ -70,9 +74,11 @@ def hook_handler(
     """A function as a hook.
 
     Raises:
-        ValueError: an ASYNC hook on a trigger that only takes decisions.
+        ValueError: an ASYNC hook on a trigger that only takes decisions; a durable one too.
     """
     decides = trigger in MUTABLE
+    if decides and options.durable:
+        raise ValueError(f"{trigger} hooks decide; only hooks that watch can be durable")
     if decides and execution == HookExecution.ASYNC:
         raise ValueError(
             f"{trigger} hooks decide, so they are SYNC; watch with AFTER_BROADCAST instead"
@@ -83,7 +89,9 @@ def hook_handler(
         mode=pb.HOOK_MODE_DECIDE if decides else pb.HOOK_MODE_OBSERVE,
         priority=options.priority,
         timeout=duration(min(options.timeout, cap)),
-        lifetime=pb.LIFETIME_SESSION,
+        lifetime=pb.LIFETIME_PERSISTENT if options.durable else pb.LIFETIME_SESSION,
+        delivery=pb.HOOK_DELIVERY_DURABLE if options.durable else pb.HOOK_DELIVERY_UNSPECIFIED,
+        max_attempts=options.max_attempts,
         filter=pb.HookFilter(
             channel_types=[CHANNEL_TYPES.number(one) for one in options.channel_types or ()],
             channel_ids=list(options.channel_ids or ()),
@@ -111,7 +119,25 @@ def hook_handler(
             log.error("hook %s: %s", invocation.handler, answer.status.message)
         return answer
 
-    return Handler(pb.HandlerSpec(hook=spec), serve)
+    return Handler(pb.HandlerSpec(hook=spec), _retried(serve) if options.durable else serve)
+
+
+def _retried(serve: Serve) -> Serve:
+    """Let a durable observer that raises be asked again, unless it says that it is of no use."""
+
+    async def attempt(invocation: pb.Invocation, emit: Emit) -> Answer:
+        try:
+            return await serve(invocation, emit)
+        except Exception as error:  # boundary: the application's fault is its answer
+            log.exception("hook %s failed, attempt %d", invocation.handler, invocation.attempt)
+            status = pb.Status(
+                code=13,
+                message=f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS],
+                reason=pb.ERROR_REASON_SERVER_FAULT,
+            )
+            return pb.Failure(status=status, retryable=not isinstance(error, GiveUpError))
+
+    return attempt
 
 
 def _takes_context(function: HookFn) -> bool:

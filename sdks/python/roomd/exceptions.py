@@ -9,6 +9,7 @@ RoomKitError
 ├── PermissionDeniedError, UnauthenticatedError
 ├── RateLimitedError           .retry_after_seconds
 ├── WouldDeadlockError
+├── GiveUpError                raised by the application, in durable hooks
 └── ServiceUnavailableError    nothing was decided; the call may be repeated
 """
 
@@ -103,3 +104,7 @@ class ServiceUnavailableError(RoomKitError):
 
 class NotSupportedError(RoomKitError):
     """This version of roomd does not have it."""
+
+
+class GiveUpError(RoomKitError):
+    """Raise it in a durable hook: no other attempt will help, so it is parked at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from roomd._events import EventCalls
 from roomd._hooks import HookFn, HookOptions, hook_handler
 from roomd._live import SendFn, StreamSendFn
 from roomd._names import free_name, function_name
+from roomd._parked import ParkedCalls
 from roomd._people import PeopleCalls
 from roomd._realtime import RealtimeCalls
 from roomd._reconnect import Reconnect
@@ -40,6 +42,7 @@ from roomd.models.enums import (
     ParticipantStatus,
 )
 from roomd.models.event import EventContent, RoomEvent
+from roomd.models.hook import ParkedInvocation
 from roomd.models.room import Participant, ReadMarker, Room, RoomTimers
 from roomd.models.task import Observation, Task
 from roomd.realtime.base import EphemeralCallback
@@ -129,6 +132,7 @@ class RoomKit:
         self._bindings = BindingCalls(self._session)
         self._people = PeopleCalls(self._session)
         self._live = RealtimeCalls(self._session)
+        self._parked = ParkedCalls(self._session)
         self._reader = StoreReader(self._session)
         self._shares_server = address is not None
         self._hook_names: set[str] = set()
@@ -314,6 +318,8 @@ class RoomKit:
         channel_ids: Collection[str] | None = None,
         directions: Collection[ChannelDirection] | None = None,
         recent_events: int = 20,
+        durable: bool = False,
+        max_attempts: int = 0,
     ) -> Callable[[F], F]:
         """Make a function a hook of all rooms.
 
@@ -322,7 +328,17 @@ class RoomKit:
         Programs on one server that give their hooks the same ``name`` share the work: each
         message goes to one of them. Without a name it is the function's; on a server with an
         address it says where the function is defined, too.
+
+        A watching hook that is ``durable`` misses nothing: what happens while no program serves
+        it waits on the server under its ``name``, which it must have. It is told of each room
+        in order, and again with the same ``current_invocation().id`` when the function raises
+        or the program dies. After ``max_attempts`` (10), or a ``GiveUpError``, it is parked: see
+        ``list_parked``. The hook stays when the kit is closed.
         """
+        if durable and not name:
+            raise ValueError("a durable hook needs a name: what waits for it is kept under it")
+        if durable and name in self._hook_names:
+            raise ValueError(f"this kit has a hook {name!r} already; two cannot share what waits")
         options = HookOptions(
             priority=priority,
             timeout=timeout,
@@ -330,6 +346,8 @@ class RoomKit:
             channel_ids=channel_ids,
             directions=directions,
             recent_events=recent_events,
+            durable=durable,
+            max_attempts=max_attempts,
         )
 
         def register(function: F) -> F:
@@ -381,6 +399,26 @@ class RoomKit:
             self._hook_names.discard(full)
             self._session.drop_handler(full)
         return Done(bool(names))
+
+    async def list_parked(self, hook: str, room_id: str | None = None) -> list[ParkedInvocation]:
+        """What a durable hook gave up, by room, in a room in the order in which it happened."""
+        return await self._parked.list(hook, room_id)
+
+    async def replay_parked(
+        self, hook: str, invocation_ids: Collection[str] = (), room_id: str | None = None
+    ) -> int:
+        """Let a durable hook be told again what it gave up (all, or these); how many."""
+        return await self._parked.replay(hook, invocation_ids, room_id)
+
+    async def purge_parked(
+        self,
+        hook: str,
+        invocation_ids: Collection[str] = (),
+        room_id: str | None = None,
+        before: datetime | None = None,
+    ) -> int:
+        """Forget what a durable hook gave up (all, these, or before a time); how many."""
+        return await self._parked.purge(hook, invocation_ids, room_id, before)
 
     def on(self, event_type: str) -> Callable[[F], F]:
         """Make a function a handler of framework events of a type."""

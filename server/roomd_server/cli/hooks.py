@@ -7,7 +7,7 @@ from typing import Any
 
 from roomd import v1 as pb
 from roomd.v1.hook_service_pb2_grpc import HookServiceStub
-from roomd_server.cli import watching
+from roomd_server.cli import parked, watching
 from roomd_server.cli.client import (
     CALL_SECONDS,
     add_connection,
@@ -39,6 +39,7 @@ def add(subparsers: Subparsers) -> None:
     add_connection(workers)
     workers.set_defaults(run=list_workers)
     watching.add(verbs)
+    parked.add(verbs)
     test = verbs.add_parser(
         "test",
         help="run a text through a room's hooks; nothing is stored",
@@ -63,7 +64,18 @@ async def list_hooks(options: argparse.Namespace) -> int:
         return 0
     print_table(
         "hooks",
-        ("name", "mode", "triggers", "priority", "state", "workers", "policy", "dropped"),
+        (
+            "name",
+            "mode",
+            "triggers",
+            "priority",
+            "state",
+            "workers",
+            "policy",
+            "dropped",
+            "backlog",
+            "parked",
+        ),
         (
             (
                 hook.name,
@@ -79,6 +91,8 @@ async def list_hooks(options: argparse.Namespace) -> int:
                 .removeprefix("FAILURE_POLICY_")
                 .lower(),
                 hook.dropped,
+                hook.backlog,
+                hook.parked,
             )
             for hook in page.hooks
         ),

@@ -85,6 +85,16 @@ class HookRegistry:
         return self._hooks.get(org, {}).values()
 
     @property
+    def waiting(self) -> int:
+        """What durable observers have still to see."""
+        return sum(one.backlog for mine in self._hooks.values() for one in mine.values())
+
+    @property
+    def parked(self) -> int:
+        """What durable observers gave up."""
+        return sum(one.parked for mine in self._hooks.values() for one in mine.values())
+
+    @property
     def open_circuits(self) -> int:
         """Hooks that are not called because they failed too often."""
         return sum(

@@ -61,6 +61,8 @@ METRICS: tuple[Declared, ...] = (
     ),
     Declared("roomd_hook_circuits_open", _G, "Hooks that are not called: they failed too often."),
     Declared("roomd_observers_dropped_total", _C, "Observations that nobody got."),
+    Declared("roomd_observers_backlog", _G, "What durable observers have still to see."),
+    Declared("roomd_observers_parked", _G, "What durable observers gave up."),
     Declared("roomd_invocations_total", _C, "Pieces of work offered to workers."),
     Declared("roomd_invocations_in_flight", _G, "Offered and not ended, those that wait included."),
     Declared("roomd_worker_sessions", _G, "Open worker streams."),

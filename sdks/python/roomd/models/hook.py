@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
 from roomd.models.base import Metadata, Model
+from roomd.models.enums import HookTrigger
 from roomd.models.event import RoomEvent
 from roomd.models.task import Observation, Task
 
@@ -16,6 +18,22 @@ class InjectedEvent(Model):
 
     event: RoomEvent
     target_channel_ids: list[str] | None = None
+
+
+class ParkedInvocation(Model):
+    """What a durable hook gave up: it can be replayed or purged."""
+
+    invocation_id: str
+    room_id: str
+    trigger: HookTrigger
+    event_id: str | None = None
+    """The event that it is about, when it is about one."""
+    attempts: int
+    """0: it was parked unseen, because too many waited."""
+    error: str = ""
+    """How the last attempt failed."""
+    created_at: datetime
+    parked_at: datetime
 
 
 class HookResult(Model):
