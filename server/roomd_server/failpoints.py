@@ -38,6 +38,7 @@ POINTS = {
     "lane.taken": "a lane has taken a delivery, and nothing has left",
     "provider.sent": "a provider has taken a delivery, and its lane does not know",
     "result.before": "the outcome of a delivery is known, and not handed to the store",
+    "observer.acked": "a durable observer has acknowledged, and its row is not yet removed",
 }
 """Name → what is so at that moment."""
 
@@ -180,6 +181,8 @@ class _SqliteStore(SqliteStore):
         """See ``ports.Store.submit``."""
         if any(_is_outcome(row) for row in writes.deliveries):
             self.hit("result.before")
+        if writes.removed_observer_rows:
+            self.hit("observer.acked")
         super().submit(writes, then)
 
 
@@ -192,6 +195,8 @@ class _PostgresStore(PostgresStore):
         """See ``ports.Store.submit``."""
         if any(_is_outcome(row) for row in writes.deliveries):
             self.hit("result.before")
+        if writes.removed_observer_rows:
+            self.hit("observer.acked")
         super().submit(writes, then)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import d2_durable_observer
 import d3_hostile_frames
 import d4_slow_worker
 import d5_soak
@@ -34,6 +35,7 @@ FAULTS: tuple[Fault, ...] = (
     r17_clock_jumps.FAULT,
     r18_disk_full.FAULT,
     r19_fuzz.FAULT,
+    d2_durable_observer.FAULT,
     d3_hostile_frames.FAULT,
     d4_slow_worker.FAULT,
     d5_soak.FAULT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,16 @@ def acknowledge_early(put: Put) -> None:
         self._loop.call_soon(then, None)
 
     put(SqliteWriter, "submit", early)
+
+
+@without("observer-rows")
+def forget_rows(put: Put) -> None:
+    """What durable observers are to see is known to the process only, and not stored."""
+
+    def without_rows(self: SqliteWriter, writes: WriteSet, then: Settled) -> None:
+        submit(self, dataclasses.replace(writes, observer_rows=()), then)
+
+    put(SqliteWriter, "submit", without_rows)
 
 
 @without("stored-keys")

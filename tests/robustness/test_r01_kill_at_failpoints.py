@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from statistics import median
 
+import d2_durable_observer
 import pytest
 from checker import repeated
 from history import History
@@ -22,7 +23,7 @@ ALTERED = str(Path(__file__).with_name("altered_server.py"))
 
 
 def test_the_rounds_know_every_failpoint() -> None:
-    assert set(POINTS) == set(failpoints.POINTS)
+    assert set(POINTS) | set(d2_durable_observer.POINTS) == set(failpoints.POINTS)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
