@@ -208,7 +208,7 @@ class Server:
                     engine.proactive,
                     engine.timeline,
                     engine.editing,
-                    engine.lanes,
+                    engine.redelivery,
                     engine.outcomes,
                 ),
                 "ChannelService": (engine.channels, engine.bindings, self._connections),

@@ -138,6 +138,37 @@ async def test_s4_step13_transcoding_is_before_the_limit(room: Room) -> None:
     assert phone.texts == ["shown"]
 
 
+async def test_s4_step13_who_waits_for_attempts_does_not_wait_for_retries_of_others(
+    room: Room,
+) -> None:
+    """In index order: behind one that waits for its worker all wait; their callers need not."""
+    phone = await room.phone()
+    await phone.worker.kill()
+    async with asyncio.timeout(4):
+        answers = [await room.say(text, wait=pb.WAIT_DELIVERED) for text in "abc"]
+    results = [answer.deliveries[0].result for answer in answers]
+    assert {one.state for one in results} == {pb.DELIVERY_STATE_PENDING}
+    assert [one.error_code for one in results] == ["no_worker"] * 3
+    assert results[2].error_message.startswith("waits behind another")
+
+
+async def test_s4_step13_who_waits_for_attempts_is_told_of_them_once_they_can_be_made(
+    room: Room,
+) -> None:
+    """In index order: when the first has gone, those behind it are waited for again."""
+    failing = [FAILS]
+    phone = await room.phone(
+        answer=lambda _: failing.pop() if failing else sent(),
+        retry_policy=pb.RetryPolicy(max_retries=3, base_delay=Duration(nanos=50_000_000)),
+    )
+    first = await room.say("a", wait=pb.WAIT_DELIVERED)
+    assert first.deliveries[0].result.state == pb.DELIVERY_STATE_PENDING
+    await phone.until(2)
+    later = await room.say("b", wait=pb.WAIT_DELIVERED)
+    assert later.deliveries[0].result.state == pb.DELIVERY_STATE_SENT
+    assert phone.texts == ["a", "a", "b"]
+
+
 async def test_s4_step13_the_breaker_is_before_the_send(room: Room) -> None:
     """Breaker → send: after five failures in a row the channel is left alone."""
     phone = await room.phone(answer=lambda _: FAILS, **NO_RETRY)

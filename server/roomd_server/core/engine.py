@@ -40,6 +40,7 @@ from roomd_server.core.ports import (
 )
 from roomd_server.core.proactive import Proactive, ProactiveParts
 from roomd_server.core.realtime_desk import RealtimeDesk
+from roomd_server.core.redelivery import Redelivery
 from roomd_server.core.rooms import Rooms
 from roomd_server.core.roster import Roster
 from roomd_server.core.routing import Router
@@ -173,6 +174,9 @@ class Engine:
         self.transports = Transports(self.channels, around.extensions, clock, options, self.answers)
         self.proactive = Proactive(
             ProactiveParts(store, self.directory, self.pipeline, around.hooks, clock, ids, options)
+        )
+        self.redelivery = Redelivery(
+            store, self.directory, self.channels, self.lanes, around.hooks, clock
         )
         for category, sender in (
             (pb.CHANNEL_CATEGORY_TRANSPORT, self.transports),

@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from roomd import v1 as pb
@@ -32,13 +33,12 @@ from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.log import lost_its_words, shown
 from roomd_server.core.notify import Notifier
 from roomd_server.core.options import EngineOptions
-from roomd_server.core.outcomes import GIVEN_UP, Outcomes
+from roomd_server.core.outcomes import Outcomes
 from roomd_server.core.pacing import UNLIMITED, Pacing, Place
-from roomd_server.core.ports import Caller, Clock, Hooks, Store, StoreConflict, WriteSet
+from roomd_server.core.ports import Clock, Hooks, Store, StoreConflict
 from roomd_server.core.resilience import CircuitBreaker, patient, retry_delay
 from roomd_server.core.room import RoomActor
-from roomd_server.core.rooms import check_deadlock, locked
-from roomd_server.core.times import seconds_of, timestamp
+from roomd_server.core.times import seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,7 @@ class Lane:
         "actor",
         "channel_id",
         "jobs",
+        "obstacle",
         "overflowed",
         "place",
         "progress",
@@ -111,6 +112,8 @@ class Lane:
         self.channel_id = channel_id
         self.jobs: deque[Job] = deque()  # bounded: by EngineOptions.lane_entries
         self.overflowed = False
+        self.obstacle: pb.DeliveryResult | None = None
+        """Why the first one waits for another attempt, and all behind it with it."""
         self.progress: list[str] = []
         """Provider ids of the parts already sent of the delivery being retried."""
         self.place: Place = UNLIMITED
@@ -171,7 +174,10 @@ class Lanes:
             lane.overflowed = True
             return
         cascade.begin()
-        lane.jobs.append(self._job(actor, delivery, event, cascade))
+        job = self._job(actor, delivery, event, cascade)
+        lane.jobs.append(job)
+        if lane.obstacle is not None:
+            _let_wait(job, lane.obstacle)
         if lane.task is None:
             actor.pins += 1
             lane.task = asyncio.ensure_future(self._run(key, lane))
@@ -209,46 +215,6 @@ class Lanes:
             org, last = rows[-1]
             after = (org, last.room_id, last.channel_id, last.event_index)
         return count
-
-    async def retry_delivery(
-        self, caller: Caller, request: pb.RetryDeliveryRequest
-    ) -> pb.RetryDeliveryResponse:
-        """Serve ``EventService.RetryDelivery``.
-
-        Raises:
-            NotFound: ROOM_NOT_FOUND, DELIVERY_NOT_FOUND.
-            FailedPrecondition: WRONG_STATE, unless FAILED or EXPIRED; WOULD_DEADLOCK.
-        """
-        check_deadlock(self._.hooks, caller, request.room_id)
-        async with locked(self._.directory, caller.org, request.room_id) as actor:
-            stored = await self._.store.get_delivery(
-                caller.org, request.room_id, request.delivery_id
-            )
-            if stored is None:
-                raise errors.NotFound(
-                    pb.ERROR_REASON_DELIVERY_NOT_FOUND,
-                    f"no delivery {request.delivery_id!r} in room {request.room_id!r}",
-                )
-            if stored.result.state not in GIVEN_UP:
-                raise errors.FailedPrecondition(
-                    pb.ERROR_REASON_WRONG_STATE,
-                    f"delivery {request.delivery_id!r} is "
-                    f"{pb.DeliveryState.Name(stored.result.state)}; only FAILED and EXPIRED "
-                    "ones are retried",
-                )
-            row = pb.Delivery()
-            row.CopyFrom(stored)
-            row.result.Clear()
-            row.result.state = pb.DELIVERY_STATE_PENDING
-            row.result.part_message_ids[:] = stored.result.part_message_ids
-            row.attempts = 0
-            now = self._.clock.now()
-            seconds = self._.channels.delivery_deadline_seconds(caller.org, row.channel_id)
-            row.deadline_time.CopyFrom(timestamp(now + seconds))
-            row.update_time.CopyFrom(timestamp(now))
-            await actor.commit(WriteSet(caller.org, actor.room_id, deliveries=[row]))
-            self.enqueue(actor, row, None, Cascade())
-        return pb.RetryDeliveryResponse(delivery=row)
 
     async def close(self) -> None:
         """Stop all lanes; their rows stay."""
@@ -366,10 +332,15 @@ class Lanes:
                     settled = True
                     job.cascade.report(delivery)
                     job.cascade.end()
+                    lane.obstacle = result
+                    for behind in islice(lane.jobs, 1, None):
+                        _let_wait(behind, result)
                 await self._pause(lane, min(delay, left))
         finally:
             if settled:
-                job.cascade.begin()
+                lane.obstacle = None
+                for waited in lane.jobs:
+                    waited.cascade.begin()
 
     def _delay(self, lane: Lane, attempt: Attempt, counted: int, in_vain: int) -> float | None:
         """Seconds until the next attempt; None: there is none."""
@@ -496,3 +467,13 @@ class Lanes:
         elif breaker.success():
             self._.bus.emit(org, "circuit_breaker_closed", channel_id=channel_id)
             self.wake(org, channel_id)
+
+
+def _let_wait(job: Job, obstacle: pb.DeliveryResult) -> None:
+    """Let whoever waits for a delivery's first attempt go: it waits for another's retry."""
+    row = pb.Delivery()
+    row.CopyFrom(job.delivery)
+    row.result.error_code = obstacle.error_code
+    row.result.error_message = f"waits behind another: {obstacle.error_message}"
+    job.cascade.report(row)
+    job.cascade.end()
