@@ -124,20 +124,22 @@ class Server:
         self._connections = self._build_connections()
         self._subscriptions = Subscriptions(Feeds(self._engine.directory))
         self._join()
-        about = About(
-            version=__version__,
-            node_id=node_id,
-            store=opened.kind,
-            started=clock.now(),
-            max_message_bytes=MAX_MESSAGE_BYTES,
-            unmet_promises=unmet_promises(settings),
-        )
-        self._api = self._build_api(Admin(about, self.gauges))
+        self._api = self._build_api(Admin(self._about(node_id), self.gauges))
         self._lag = LoopLag()
         self._page = self._build_page() if settings.metrics_address else None
         opened.watch(self._api.say_serving)
         self.address = ""
         """``host:port`` once it listens."""
+
+    def _about(self, node_id: str) -> About:
+        return About(
+            version=__version__,
+            node_id=node_id,
+            store=self._opened.kind,
+            started=self._clock.now(),
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            unmet_promises=unmet_promises(self._settings),
+        )
 
     def _build_page(self) -> MetricsPage:
         measured = Measured(

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,8 @@ def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
         (("--max-chain-depth=0",), "--max-chain-depth"),
         (("--process-timeout-seconds=4",), "--hook-budget-seconds"),
         (("--store=mysql://x",), "--store"),
+        (("--log-level=loud",), "--log-level"),
+        (("--metrics-address=127.0.0.1",), "--metrics-address"),
     ],
 )
 def test_a_configuration_that_cannot_work_says_what_to_change(
@@ -100,6 +103,25 @@ def test_a_configuration_that_cannot_work_says_what_to_change(
     assert server.returncode != 0
     assert word in said
     assert "Traceback" not in said
+
+
+def test_the_log_is_written_as_set_and_the_page_of_metrics_is_told(tmp_path: Path) -> None:
+    options = ("--log-level=info", "--log-format=json", "--metrics-address=127.0.0.1:0")
+    server = serve(tmp_path / "a.db", *options)
+    try:
+        address = address_of(server)
+        assert server.stdout is not None
+        page = server.stdout.readline().split()[-1]
+        with urllib.request.urlopen(page, timeout=10) as response:
+            assert b"roomd_rooms_live 0.0" in response.read()
+        assert roomd("room", "show", "nowhere", f"--address={address}", f"--key={KEY}").returncode
+    finally:
+        server.terminate()
+        _, said = server.communicate(timeout=30)
+    lines = [json.loads(line) for line in said.splitlines()]
+    (refused,) = [line for line in lines if line.get("reason") == "ROOM_NOT_FOUND"]
+    assert refused["method"] == "/roomd.v1.RoomService/GetRoom"
+    assert refused["level"] == "info"
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from roomd_server.api.server import StartupError
 from roomd_server.cli.client import print_json
 from roomd_server.config import Settings, from_environment
 from roomd_server.storage import place_of
+from roomd_server.telemetry.logs import Logs
 from roomd_server.wiring import Server
 
 Subparsers = Any  # argparse names its own type only privately
@@ -120,6 +121,15 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
 async def _serve(settings: Settings, options: argparse.Namespace) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(*GC_THRESHOLDS)
+    logs = Logs(settings.log_level, settings.log_format)
+    logs.start()
+    try:
+        return await _serve_until_stopped(settings, options)
+    finally:
+        logs.close()
+
+
+async def _serve_until_stopped(settings: Settings, options: argparse.Namespace) -> int:
     server = await Server.start(settings)
     gc.freeze()  # what exists now stays until the end: not worth looking at ever again
     stop = asyncio.Event()

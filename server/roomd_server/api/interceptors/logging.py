@@ -8,11 +8,20 @@ from __future__ import annotations
 import logging
 import time
 
+from roomd import v1 as pb
 from roomd_server.api.status import status_code
 from roomd_server.core.errors import RoomdError
 from roomd_server.core.ports import Caller
 
 _log = logging.getLogger("roomd.api")
+
+_TOO_MANY = frozenset(
+    (
+        pb.ERROR_REASON_OVERLOADED,
+        pb.ERROR_REASON_RATE_LIMITED,
+        pb.ERROR_REASON_NODE_DRAINING,
+    )
+)
 
 
 def log_ok(method: str, caller: Caller, began: float) -> None:
@@ -22,9 +31,12 @@ def log_ok(method: str, caller: Caller, began: float) -> None:
 
 
 def log_refused(method: str, caller: Caller, began: float, error: RoomdError) -> None:
-    """Log a call that was answered with an error, at INFO."""
-    if _log.isEnabledFor(logging.INFO):
-        _write(logging.INFO, method, status_code(error).name, error.reason_name, caller, began)
+    """Log a call that was answered with an error, at INFO; one that was turned away because there
+    are too many, at DEBUG: it must cost next to nothing, and is counted.
+    """
+    level = logging.DEBUG if error.reason in _TOO_MANY else logging.INFO
+    if _log.isEnabledFor(level):
+        _write(level, method, status_code(error).name, error.reason_name, caller, began)
 
 
 def log_cancelled(method: str, caller: Caller, began: float) -> None:
