@@ -87,6 +87,8 @@ class _Stream:
     welcomed: bool = False
     welcome_time: float | None = None
     """When the server took it: from then on it serves; by the loop's clock."""
+    connection: asyncio.Task[None] | None = None
+    """What keeps it; set once."""
     replaces: _Stream | None = None
     """The stream that ends once this one is attached."""
     wait_seconds: float = 0.0
@@ -111,7 +113,6 @@ class Worker:
         self._handlers: dict[str, Handler] = {}
         self._stream: _Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._connection: asyncio.Task[None] | None = None
         self._attach_ids = 0
         self._waits = Waits(client.reconnect)
         self._closing = False
@@ -130,7 +131,7 @@ class Worker:
             self._handlers[name] = handler
         if self._stream is None:
             self._stream = _Stream()
-            self._connection = self._keep(self._stay_connected())
+            self._keep(self._stay_connected())
         elif self._stream.welcomed:
             await self._send_attach(self._stream, handlers)
         futures = [handler.attached for handler in handlers.values() if handler.attached]
@@ -158,9 +159,17 @@ class Worker:
     async def close(self) -> None:
         """Say goodbye and stop."""
         self._closing = True
-        if self._stream is not None and self._stream.welcomed and self._connection is not None:
-            _say_goodbye(self._stream, "closing")
-            await asyncio.wait([self._connection], timeout=CLOSE_SECONDS)
+        leaving = []
+        for stream in (self._stream, self._stream and self._stream.replaces):
+            if stream is None or stream.connection is None:
+                continue
+            if stream.welcomed:
+                _say_goodbye(stream, "closing")
+                leaving.append(stream.connection)
+            else:
+                stream.connection.cancel()
+        if leaving:
+            await asyncio.wait(leaving, timeout=CLOSE_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -176,7 +185,7 @@ class Worker:
     async def _stay_connected(self) -> None:
         stream = self._stream or _Stream()
         while not self._closing:
-            self._stream = stream
+            self._stream, stream.connection = stream, asyncio.current_task()
             try:
                 await asyncio.sleep(stream.dial_seconds)
                 await self._serve(stream)
@@ -209,8 +218,10 @@ class Worker:
             # A server that calls every stream old is not dialled without a pause.
             pause = self._waits.moved(_served_seconds(stream))
             self._stream = _Stream(replaces=stream, dial_seconds=pause)
-            self._connection = self._keep(self._stay_connected())
+            self._keep(self._stay_connected())
             return
+        if drain.reason == pb.Drain.REASON_MAX_AGE:
+            return  # being replaced already; left before that, its session hooks would go
         log.info("the server drains; dialling again")
         stream.wait_seconds = random.uniform(0, seconds(drain.reconnect_jitter))
         _say_goodbye(stream, "drain")

@@ -333,7 +333,10 @@ export class Worker implements AsyncDisposable {
 
   /** Leave a stream that the server wants to end. */
   #leave(stream: WorkerStream, drain: Drain): void {
-    if (drain.reason !== Drain_Reason.MAX_AGE || this.#stream !== stream) {
+    if (drain.reason === Drain_Reason.MAX_AGE && this.#stream !== stream) {
+      return; // being replaced already; left before that, its session hooks would go
+    }
+    if (drain.reason !== Drain_Reason.MAX_AGE) {
       this.#logger.info("the server drains; dialling again");
       stream.waitMs = Math.random() * milliseconds(drain.reconnectJitter);
       stream.sayGoodbye("drain");

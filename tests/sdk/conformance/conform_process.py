@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import threading
@@ -117,6 +118,8 @@ class WorkerProcess:
                 continue
             self.said.append(Observation(what, time.monotonic()))
             self._tell_listener()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(EXIT_SECONDS)  # its output ends a moment before it does
         self._ready.set()
         self._tell_listener()
 
