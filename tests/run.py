@@ -311,6 +311,7 @@ STEPS: dict[str, Step] = {
     "buf-breaking": lambda env, _: check_breaking(env),
     "generated": lambda env, _: run(env.python("proto/generate.py", "--check"), env),
     "ts-install": lambda env, _: npm(env, "ci", "--ignore-scripts", "--no-audit", "--no-fund"),
+    "go-tools": lambda env, _: go(env, "build", "-C", "tools", "tool"),
     "generated-sdks": lambda env, _: run(env.python("proto/generate_sdks.py", "--check"), env),
     "go-vet": lambda env, _: go(env, "vet", "./..."),
     "go-staticcheck": lambda env, _: go(

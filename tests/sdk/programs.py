@@ -13,8 +13,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 GO_SDK = ROOT / "sdks" / "go"
 EXAMPLES = ROOT / "sdks" / "examples"
-BUILD_SECONDS = 300
+BUILD_SECONDS = 400
 RUN_SECONDS = 60
+BUILDS = pytest.mark.timeout(BUILD_SECONDS + 2 * RUN_SECONDS)
+"""Marks tests that build Go programs, which is slow where nothing was built before."""
 
 
 def needs(*programs: str) -> None:

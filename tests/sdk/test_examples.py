@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import EXAMPLES, finished, go, needs
+from programs import BUILDS, EXAMPLES, finished, go, needs
 from server_process import KEY, ServerProcess
 
 TASKS = sorted(path.parent.name for path in EXAMPLES.glob("*/expected.txt"))
 LANGUAGES = ("python", "go", "typescript")
+pytestmark = BUILDS
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from programs import EXAMPLES, GO_SDK, finished, go, needs
+from programs import BUILDS, EXAMPLES, GO_SDK, finished, go, needs
 from server_process import KEY, ServerProcess
 
 from roomd import InboundMessage, RoomKit, TextContent, WebSocketChannel
@@ -18,6 +18,7 @@ from roomd import InboundMessage, RoomKit, TextContent, WebSocketChannel
 README = (GO_SDK / "README.md").read_text(encoding="utf-8")
 HOOK, ROOMS, ERRORS, TESTING = re.findall(r"^```go\n(.*?)^```", README, re.M | re.S)
 ATTACH_SECONDS = 20.0
+pytestmark = BUILDS
 
 
 @pytest.fixture

@@ -111,7 +111,6 @@ class PostgresWriter:
         """Sent so far, transaction control included."""
         self.sets = 0
         """Committed so far."""
-        self.tallies = StoreTallies()
 
     async def open(self) -> None:
         """Connect, take the lock and bring the schema up to date.
@@ -230,9 +229,6 @@ class PostgresWriter:
             self._heads.forget()
             log.error("the store failed: %s", error)  # noqa: TRY400 its words are enough
             outcomes = [store_error(error) for _ in batch]
-        else:
-            self.tallies.sets.observe(count)
-            self.tallies.seconds.observe(self._clock.monotonic() - began)
         self._in_flight = 0
         self.sets += count
         _settle(batch, outcomes)
