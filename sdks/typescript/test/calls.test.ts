@@ -133,7 +133,7 @@ test("what this program got wrong is not repeated", async () => {
   const wrong = { roomId: 7 } as unknown as { roomId: string };
   const began = performance.now();
   await assert.rejects(server.client().rooms.create(wrong));
-  assert.ok(performance.now() - began < 2_000);
+  assert.ok(performance.now() - began < 10_000);
 });
 
 test("lists fetch a page when it is asked for", async () => {

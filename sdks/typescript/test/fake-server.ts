@@ -16,7 +16,7 @@ import type { Client, ConnectOptions } from "roomd";
 import { connect } from "roomd";
 import * as v1 from "roomd/v1";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 type WorkerRequest = MessageShape<typeof v1.ConnectRequestSchema>;
 type WorkerResponse = MessageInitShape<typeof v1.ConnectResponseSchema>;
@@ -24,10 +24,10 @@ type LiveRequest = MessageShape<typeof v1.ChannelServiceConnectRequestSchema>;
 type LiveResponse = MessageInitShape<typeof v1.ChannelServiceConnectResponseSchema>;
 
 /** A value that takes too long is a failed test, not a hang. */
-export async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
+export async function soon<T>(promise: Promise<T>, what: string, ms = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited too long for ${what}`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`waited too long for ${what}`)), ms);
   });
   try {
     return await Promise.race([promise, late]);

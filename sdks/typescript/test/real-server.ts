@@ -15,6 +15,9 @@ import { ChannelType, connect } from "roomd";
 
 import { soon } from "./fake-server.js";
 
+/** Programs start slowly where many do. */
+const PROGRAM_MS = 60_000;
+
 export const KEY = "rd_dev_0123456789abcdef0123456789abcdef";
 
 /** The command of the server, as the test command of the repository gives it. */
@@ -69,13 +72,13 @@ export class Program {
         await new Promise<void>((resolve) => (this.#changed = resolve));
       }
     };
-    return await soon(found(), words);
+    return await soon(found(), words, PROGRAM_MS);
   }
 
   /** End it; returns its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     this.process.kill(signal);
-    return await soon(this.exited, `the end after ${signal}`);
+    return await soon(this.exited, `the end after ${signal}`, PROGRAM_MS);
   }
 }
 

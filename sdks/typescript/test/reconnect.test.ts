@@ -12,6 +12,7 @@ import {
   Code,
   ConnectError,
   FakeServer,
+  Happenings,
   invoke,
   result,
   saying,
@@ -57,7 +58,7 @@ test("a lost stream is dialled again, later each time, with what was attached", 
     assert.equal(attach.attachId, BigInt(i + 2));
   }
   for (const [i, bound] of [40, 80, 160].entries()) {
-    assert.ok(waits[i]! >= bound - 5 && waits[i]! < bound + 200, `wait ${i}: ${waits[i]}`);
+    assert.ok(waits[i]! >= bound - 5 && waits[i]! < bound + 3_000, `wait ${i}: ${waits[i]}`);
   }
   invoke(peer, "gate", { input: saying("x") });
   assert.equal((await result(peer)).outcome.case, "decision");
@@ -123,23 +124,23 @@ test("a server that says nothing for three pings is dialled again", async () => 
   await started;
   const second = await server.workers.next("the next stream");
   const silenceMs = second.openedAt - first.openedAt;
-  assert.ok(silenceMs >= 150 && silenceMs < 600, `${silenceMs}`);
+  assert.ok(silenceMs >= 150 && silenceMs < 5_000, `${silenceMs}`);
   await soon(first.ended, "the end of the silent stream");
 });
 
 test("an old stream is left once a new one is attached, and finishes what it holds", async () => {
   await using server = await new FakeServer().start();
   const worker = server.client().worker({ logger: silent });
-  let finish = () => undefined as void;
+  const held = new Happenings<() => void>();
   worker.onEvent("gate", BROADCAST, async () => {
-    await new Promise<void>((resolve) => (finish = resolve));
+    await new Promise<void>((finish) => held.add(finish));
     return allow();
   });
   const started = worker.start();
   const old = await serving(server);
   await started;
   invoke(old, "gate", { invocationId: "held", input: saying("x") });
-  await delay(20);
+  const finish = await held.next();
   old.send({ message: { case: "drain", value: { reason: v1.Drain_Reason.MAX_AGE } } });
   const next = await welcome(server);
   await delay(30);
@@ -152,8 +153,7 @@ test("an old stream is left once a new one is attached, and finishes what it hol
   await delay(60);
   assert.equal(server.workers.count, 0, "no third stream");
   invoke(next, "gate", { invocationId: "new", input: saying("x") });
-  await delay(20);
-  finish();
+  (await held.next())();
   assert.equal((await result(next)).invocationId, "new");
 });
 
