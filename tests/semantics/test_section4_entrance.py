@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -315,6 +316,31 @@ async def test_s4_step2_the_newest_room_is_known_without_asking_the_store(
     assert await routed(house, room, sender_id="ann") == room.room_id
     await other.say("something new", participant_id="bob")
     assert await routed(house, room, sender_id="ann") == other.room_id
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(
+    "repeated", [{"idempotency_key": "k"}, {"provider_message_id": "p"}], ids=["key", "provider"]
+)
+async def test_s4_step7_a_repeated_message_goes_where_it_went_though_another_room_is_newer(
+    tmp_path: Path, restarted: bool, repeated: dict[str, str]
+) -> None:
+    """Idempotency by key, also when routing would choose another room by now."""
+    path = str(tmp_path / "store.db")
+    async with served(path) as house:
+        room = await house.room()
+        newest = await sharing(house, room, "ann")
+        await room.call("AddParticipant", participant=pb.Participant(participant_id="ann"))
+        message = room.message(**repeated)
+        first = await house.call("ProcessInbound", message=message, room_id=room.room_id)
+        await newest.say("something new", participant_id="bob")
+        if not restarted:
+            again = await house.call("ProcessInbound", message=message)
+    if restarted:
+        async with served(path) as house:
+            again = await house.call("ProcessInbound", message=message)
+    assert again.outcome == pb.OUTCOME_DUPLICATE
+    assert (again.room_id, again.event.event_id) == (room.room_id, first.event.event_id)
 
 
 async def test_s4_step2_a_room_of_the_participant_on_another_channel_is_not_meant(

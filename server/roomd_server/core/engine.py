@@ -143,7 +143,7 @@ class Engine:
     def _build_ends(self, around: Surroundings) -> None:
         """Build what stands at both ends of the pipeline: the entrance, and who answers."""
         store, clock, ids, options = around.store, around.clock, around.ids, self.options
-        router = Router(store, self.directory, self.lifecycle, around.extensions)
+        router = Router(store, self.directory, self.lifecycle, around.extensions, clock)
         self.inbound = Inbound(
             InboundParts(
                 store,

@@ -26,7 +26,7 @@ from roomd_server.core.proposal import (
     note_depth,
 )
 from roomd_server.core.room import RoomActor
-from roomd_server.core.routing import Router, Sender
+from roomd_server.core.routing import Router, Sender, key_of
 from roomd_server.core.times import seconds_of
 from roomd_server.core.tracing import Stage
 
@@ -245,7 +245,7 @@ class Inbound:
             ),
             content=content,
             parent_event_id=message.parent_event_id,
-            idempotency_key=message.idempotency_key or _provider_key(message),
+            idempotency_key=key_of(message),
         )
         if message.HasField("raw_payload"):
             event.source.raw_payload.CopyFrom(message.raw_payload)
@@ -317,13 +317,6 @@ def _type_with_media(channel_type: pb.ChannelType, content: pb.Content) -> pb.Ch
     if channel_type == pb.CHANNEL_TYPE_SMS and content.WhichOneof("kind") in _MEDIA:
         return pb.CHANNEL_TYPE_MMS
     return channel_type
-
-
-def _provider_key(message: pb.InboundMessage) -> str:
-    """Providers repeat a message under its id: that is a key of its own."""
-    if not message.provider_message_id:
-        return ""
-    return f"provider:{message.channel_id}:{message.provider_message_id}"[:256]
 
 
 def _inbound_fingerprint(message: pb.InboundMessage) -> bytes:

@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from roomd import v1 as pb
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.lifecycle import RoomLifecycle
-from roomd_server.core.ports import Extensions, Store
+from roomd_server.core.ports import Clock, Extensions, Store
 from roomd_server.core.room import RoomActor
 from roomd_server.core.times import seconds_of
 
 ROUTES_REMEMBERED = 100_000
 """Senders whose room is kept in memory."""
+
+ROOMS_WITH_KEYS = 16
+"""A sender's newest rooms in which a repeated message is looked for."""
 
 OPEN = frozenset((pb.ROOM_STATUS_ACTIVE, pb.ROOM_STATUS_PAUSED))
 
@@ -35,11 +38,13 @@ class Router:
         directory: RoomDirectory,
         lifecycle: RoomLifecycle,
         extensions: Extensions,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._directory = directory
         self._lifecycle = lifecycle
         self._extensions = extensions
+        self._clock = clock
         self._routes: OrderedDict[Sender, str] = OrderedDict()
         self._opening: dict[Sender, str] = {}  # bounded: by the calls in flight
         """Ids of rooms that first messages are about to make."""
@@ -48,7 +53,8 @@ class Router:
         self, sender: Sender, channel: pb.Channel, request: pb.ProcessInboundRequest
     ) -> RoomActor | str:
         """Find the message's room: named, by a worker, the sender's newest, the only open
-        room of the channel, or a new one. Never guesses between two.
+        room of the channel, or a new one. Never guesses between two. A message that is
+        repeated goes where it went, though another room is newer now.
 
         Returns:
             The room; or the id of one to make, empty when any will do.
@@ -59,9 +65,12 @@ class Router:
             room_id = await self._extensions.route(org, request.message, channel.type) or ""
         if room_id:
             return await self._directory.find(org, room_id) or room_id
-        if known := await self._remembered(sender):
+        key = key_of(request.message)
+        if known := await self._remembered(sender, key):
             return known
-        rooms = await self._store.open_rooms_of_participant(*sender, 1)
+        rooms = await self._store.open_rooms_of_participant(*sender, ROOMS_WITH_KEYS if key else 1)
+        if len(rooms) > 1:
+            rooms = [await self._where_it_went(org, rooms, key) or rooms[0]]
         if not rooms:
             rooms = await self._store.open_rooms_of_channel(org, channel.channel_id, 2)
         if len(rooms) == 1:
@@ -72,7 +81,7 @@ class Router:
         """The room that had to be made, when another message was faster."""
         if room_id:
             return await self._directory.find(sender[0], room_id)
-        return await self._remembered(sender)
+        return await self._remembered(sender, "")
 
     @contextmanager
     def new_room(self, sender: Sender, room_id: str) -> Iterator[RoomActor]:
@@ -101,7 +110,15 @@ class Router:
         if len(self._routes) > ROUTES_REMEMBERED:
             self._routes.popitem(last=False)
 
-    async def _remembered(self, sender: Sender) -> RoomActor | None:
+    async def _where_it_went(self, org: str, rooms: Sequence[str], key: str) -> str | None:
+        """Which of the rooms knows the key."""
+        now = self._clock.now()
+        for room_id in rooms:
+            if await self._store.get_key(org, f"room:{room_id}", key, now) is not None:
+                return room_id
+        return None
+
+    async def _remembered(self, sender: Sender, key: str) -> RoomActor | None:
         """The sender's newest room, as far as the memory knows for sure."""
         known = self._routes.get(sender)
         if known is None:
@@ -115,10 +132,23 @@ class Router:
         if rooms is None:
             return None
         if len(rooms) > 1:
-            actor = max((actor, *_others(rooms, actor, sender)), key=_activity)
+            open_rooms = (actor, *_others(rooms, actor, sender))
+            maybe = [room.room_id for room in open_rooms if key and room.keys.maybe_stored(key)]
+            if went := await self._where_it_went(sender[0], maybe, key):
+                return await self._directory.get(sender[0], went)
+            actor = max(open_rooms, key=_activity)
         if whereabouts.newest_let_go and whereabouts.newest_let_go > _activity(actor):
             return None
         return actor
+
+
+def key_of(message: pb.InboundMessage) -> str:
+    """The idempotency key of a message; providers repeat one under its id, which is a key
+    of its own. Empty: none.
+    """
+    if message.idempotency_key or not message.provider_message_id:
+        return message.idempotency_key
+    return f"provider:{message.channel_id}:{message.provider_message_id}"[:256]
 
 
 def _others(rooms: Sequence[RoomActor], actor: RoomActor, sender: Sender) -> list[RoomActor]:
