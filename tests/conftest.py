@@ -14,6 +14,7 @@ from roomd_server.core.ports import Clock
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
 
+ON_POSTGRES = os.environ.get("ROOMD_TEST_STORE") == "postgres"
 WHY = "no PostgreSQL here: apt-get install postgresql"
 
 
@@ -38,10 +39,18 @@ def postgres(postgres_parts: Callable[..., Cluster]) -> Iterator[Cluster]:
     cluster.remove()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what makes no sense on the chosen store."""
+    if ON_POSTGRES:
+        for item in items:
+            if item.get_closest_marker("sqlite_only"):
+                item.add_marker(pytest.mark.skip(reason="looks into SQLite itself"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _chosen_store(request: pytest.FixtureRequest) -> Iterator[None]:
     """With ROOMD_TEST_STORE=postgres whatever a test would keep in SQLite is kept there."""
-    if os.environ.get("ROOMD_TEST_STORE") != "postgres":
+    if not ON_POSTGRES:
         yield
         return
     stand_in = StandIn(request.getfixturevalue("postgres"))

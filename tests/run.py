@@ -38,6 +38,9 @@ GO = ROOT / "sdks" / "go"
 TYPESCRIPT = ROOT / "sdks" / "typescript"
 INSTALLER_TAIL_LINES = 40
 POSTGRES = "/usr/lib/postgresql"
+ABOUT_STORED = ("tests/semantics", "tests/property/test_promises.py")
+"""Tests that run on both stores. Those of the store itself, of its loss and of kills name the
+stores themselves."""
 
 PROBE = """
 import importlib.util, json, sys, sysconfig
@@ -167,24 +170,21 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def install_postgres() -> None:
-    """Get PostgreSQL for the tests that need it, where that may be done; else they are skipped,
-    or fail (``tests/conftest.py``).
-    """
-    if any(Path(POSTGRES).glob("*/bin/postgres")) or shutil.which("postgres"):
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        say("no PostgreSQL here: the tests on it are left out; apt-get install postgresql")
-        return
+def has_postgres() -> bool:
+    """Whether there is a PostgreSQL for the tests; installed where that may be done."""
+
+    def found() -> bool:
+        return any(Path(POSTGRES).glob("*/bin/postgres")) or bool(shutil.which("postgres"))
+
+    if found() or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return found()
     say("installing postgresql …")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "-y", "--no-install-recommends", "postgresql"]):
-        done = subprocess.run(
+        subprocess.run(
             ["apt-get", "-qq", *command], env=quiet, stdout=subprocess.DEVNULL, check=False
         )
-        if done.returncode:
-            say(f"apt-get {command[0]} failed")
-            return
+    return found()
 
 
 # ------------------------------------------------------------------ what has landed
@@ -272,7 +272,7 @@ def run(command: list[str], with_: Environment, folder: Path = ROOT, **more: str
 
 def tests(with_: Environment, options: argparse.Namespace) -> int:
     """Run pytest over all tests."""
-    install_postgres()
+    has_postgres()
     chosen = ["-m", "not slow"] if options.fast else []
     return run(with_.python("-m", "pytest", "--durations=10", *chosen, *options.pytest), with_)
 
@@ -283,6 +283,14 @@ def absent(program: str) -> str | int:
         say(f"{program} is not installed, and here nothing may be skipped")
         return 1
     return f"{program} IS NOT INSTALLED: THIS PART IS NOT TESTED"
+
+
+def tests_on_postgres(with_: Environment, options: argparse.Namespace) -> str | int:
+    """Run those tests again that are about what is stored, on PostgreSQL."""
+    if not has_postgres():
+        return absent("PostgreSQL")
+    command = with_.python("-m", "pytest", "-m", "not slow", *ABOUT_STORED, *options.pytest)
+    return run(command, with_, ROOMD_TEST_STORE="postgres")
 
 
 def go(with_: Environment, *arguments: str) -> str | int:
@@ -320,6 +328,7 @@ STEPS: dict[str, Step] = {
     "go-test": lambda env, _: go(env, "test", "-race", "-count=1", "./..."),
     "ts-test": lambda env, _: npm(env, "test"),
     "pytest": tests,
+    "pytest-postgres": tests_on_postgres,
 }
 
 
@@ -341,8 +350,8 @@ def main() -> int:
         outcomes.append((name, verdict, time.monotonic() - began))
     say("\n== summary")
     for name, verdict, seconds in outcomes:
-        say(f"{name:14} {seconds:7.1f} s  {verdict}")
-    say(f"{'together':14} {sum(seconds for _, _, seconds in outcomes):7.1f} s")
+        say(f"{name:15} {seconds:7.1f} s  {verdict}")
+    say(f"{'together':15} {sum(seconds for _, _, seconds in outcomes):7.1f} s")
     failed = [name for name, verdict, _ in outcomes if verdict == "FAILED"]
     if failed:
         say(f"again: python3 tests/run.py --only {','.join(failed)}")

@@ -12,6 +12,7 @@ from api_fakes import until
 from pipeline_kit import Room
 
 from roomd import v1 as pb
+from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
 
 SUBSCRIBE = "/roomd.v1.RoomService/SubscribeRoom"
@@ -39,13 +40,15 @@ async def subscribed(room: Room, **fields: Any) -> AsyncIterator[list[pb.StreamI
 
 
 @asynccontextmanager
-async def disk_held(store: SqliteStore) -> AsyncIterator[None]:
+async def disk_held(store: SqliteStore | PostgresStore) -> AsyncIterator[None]:
     """Nothing becomes durable meanwhile. On a file: memory is read by the writer, too."""
     begun, over = threading.Event(), threading.Event()
 
-    def hold(_conn: object) -> None:
+    def hold(_conn: object) -> Any:
         begun.set()
-        over.wait(UNTIL_SECONDS)
+        if isinstance(store, PostgresStore):
+            return asyncio.to_thread(over.wait, UNTIL_SECONDS)
+        return over.wait(UNTIL_SECONDS)
 
     holding = asyncio.ensure_future(store.writer.run(hold))
     await until(begun.is_set)

@@ -99,6 +99,7 @@ async def run_sql(house: House, statement: str) -> None:
     await house.store.writer.run(lambda conn: conn.execute(statement).fetchall())
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("part", PARTS)
 async def test_s4_step11_nothing_is_stored_when_a_part_of_it_cannot_be(
     house: House, room: Room, part: str
@@ -130,6 +131,7 @@ async def test_s4_step11_nothing_is_stored_when_a_part_of_it_cannot_be(
     assert again.event.index == event
 
 
+@pytest.mark.sqlite_only
 async def test_s4_step11_what_is_acknowledged_is_there_after_a_crash(
     house: House, room: Room, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ async def test_s4_step11_what_is_acknowledged_is_there_after_a_crash(
         )
 
 
+@pytest.mark.sqlite_only
 async def test_s4_step11_rooms_share_a_transaction(tmp_path: Path) -> None:
     """… group-committed with other rooms."""
     async with served(str(tmp_path / "store.db")) as house:  # nothing else is written

@@ -196,6 +196,7 @@ async def test_s7_no_kind_enters_the_timeline(h: House, kind: str) -> None:
     assert (after.event_count, after.latest_index) == (room.event_count, room.latest_index)
 
 
+@pytest.mark.sqlite_only
 async def test_s7_nothing_of_it_is_written_to_the_file(tmp_path: Path) -> None:
     """Semantics 7: "Never stored": its words are nowhere on the disk; a message's are."""
     async with house(tmp_path / "r.db") as h:
