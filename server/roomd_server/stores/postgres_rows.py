@@ -262,7 +262,7 @@ class Rows:
         if self._collected():
             self._flush()
         arguments = (escaped(org), escaped(room_id), escaped(f"room:{room_id}"))
-        self._statements.append(Statement(t.ROOM_ERASE, arguments))
+        self._statements.append(Statement(t.ROOM_ERASE, arguments, t.ERASE_SECONDS))
         self._noted = False
         self._heads.staged[(org, room_id)] = (0, 0)
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from roomd_server.stores.postgres_link import COMMAND_SECONDS
+
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
 
@@ -215,6 +217,9 @@ ROOM_ERASE = (
     + " DELETE FROM keys WHERE org = $1 AND scope = $3"
 )
 
+ERASE_SECONDS = 600.0
+"""How long the rows of a room may take to go: it may have had millions."""
+
 COMMITTED = "UPDATE last_commit SET writer = $1, number = {number} WHERE one"
 
 
@@ -223,6 +228,8 @@ class Statement(NamedTuple):
 
     sql: str
     arguments: tuple[object, ...]
+    seconds: float = COMMAND_SECONDS
+    """How long it may take."""
 
 
 class Note(NamedTuple):

@@ -106,7 +106,6 @@ class PostgresWriter:
         """Whether it has its connection, and the lock."""
         self.on_change: Callable[[bool], None] = lambda _: None
         """Is told when ``is_up`` has changed."""
-        self.tallies = StoreTallies()
         self.statements = 0
         """Sent so far, transaction control included."""
         self.sets = 0
@@ -216,8 +215,6 @@ class PostgresWriter:
         began = self._clock.monotonic()
         try:
             outcomes = await self._write([pending.writes for pending in batch])
-            self.tallies.sets.observe(count)
-            self.tallies.seconds.observe(self._clock.monotonic() - began)
         except Exception as error:  # boundary: whatever went wrong, everybody is told
             self.tallies.failed += 1
             if self._conn.is_closed() or not isinstance(error, asyncpg.PostgresError):
@@ -320,9 +317,11 @@ class PostgresWriter:
         for number, index, change in await self._conn.fetch(_HEADS, orgs, rooms):
             self._heads.learn(places[number - 1], (index, change))
 
-    async def _execute(self, sql: str, arguments: Sequence[object] = ()) -> None:
+    async def _execute(
+        self, sql: str, arguments: Sequence[object] = (), seconds: float = COMMAND_SECONDS
+    ) -> None:
         self.statements += 1
-        await self._conn.execute(sql, *arguments)
+        await self._conn.execute(sql, *arguments, timeout=seconds)
 
     async def _roll_back(self) -> None:
         self._heads.staged.clear()
