@@ -51,6 +51,27 @@ func (e *retryableError) Unwrap() error { return e.error }
 // Retryable marks a handler's error as one that another attempt may mend, not before after.
 func Retryable(err error, after time.Duration) error { return &retryableError{err, after} }
 
+// gaveUpError is a failure that no other attempt mends.
+type gaveUpError struct{ error }
+
+func (e *gaveUpError) Unwrap() error { return e.error }
+
+// GiveUp marks an observer's error as one that no other attempt will mend: what a durable observer
+// was told is parked at once. Without it it is told again, ten times by default.
+func GiveUp(err error) error { return &gaveUpError{err} }
+
+// failureFor turns a handler's error into its answer to an invocation. Nobody waits for an
+// observer: unless it gave up, another attempt may work.
+func failureFor(invocation *roomdv1.Invocation, err error) *roomdv1.Result {
+	result := failureOf(err)
+	var own *failureError
+	var gaveUp *gaveUpError
+	if !invocation.GetReplyExpected() && !errors.As(err, &own) && !errors.As(err, &gaveUp) {
+		result.GetFailure().Retryable = true
+	}
+	return result
+}
+
 // failureOf turns a handler's error into its answer.
 func failureOf(err error) *roomdv1.Result {
 	failure := &roomdv1.Failure{Status: &roomdv1.Status{

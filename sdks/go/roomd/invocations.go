@@ -87,7 +87,7 @@ func (s *session) answer(ctx context.Context, made *call) (result *roomdv1.Resul
 	defer func() {
 		if fault := recover(); fault != nil {
 			logger.Error("a handler panicked", "handler", name, "fault", fault, "stack", string(debug.Stack()))
-			result = failureOf(fmt.Errorf("panic: %v", fault))
+			result = failureFor(made.invocation, fmt.Errorf("panic: %v", fault))
 		}
 	}()
 	one := s.worker.handlerOf(name)
@@ -108,7 +108,7 @@ func (s *session) answer(ctx context.Context, made *call) (result *roomdv1.Resul
 		if ctx.Err() == nil {
 			logger.Error("a handler failed", "handler", name, "error", err)
 		}
-		return failureOf(err)
+		return failureFor(made.invocation, err)
 	}
 	return result
 }

@@ -380,6 +380,8 @@ class Worker:
             log.exception("handler %s failed", invocation.handler)
             words = f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS]
             answer = _failure(pb.ERROR_REASON_SERVER_FAULT, words)
+            # Nobody waits for an observer: another attempt may work.
+            answer.retryable = not invocation.reply_expected
         finally:
             running.reset(token)
         result = _result(invocation, answer)

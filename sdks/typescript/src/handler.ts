@@ -32,10 +32,7 @@ export interface Handler {
   serve(invocation: Invocation, call: HandlerCall, emit: Emit): Promise<Answer>;
 }
 
-/**
- * Thrown by a handler: it did not work now, and another attempt may. Without it a durable
- * observer's invocation is given up at once.
- */
+/** Thrown by a handler that answers: it did not work now, and another attempt may. */
 export class Retryable extends Error {
   override readonly name = "Retryable";
   /** Not before. */
@@ -47,13 +44,21 @@ export class Retryable extends Error {
   }
 }
 
+/**
+ * Thrown by an observer: no other attempt will help. What a durable observer was told is parked at
+ * once; after any other error it is told again, ten times by default.
+ */
+export class GiveUp extends Error {
+  override readonly name = "GiveUp";
+}
+
 /** It did not work. */
 export function failure(code: Code, reason: ErrorReason, message: string): Answer {
   return { case: "failure", value: { status: { code, reason, message } } };
 }
 
-/** What a handler threw. */
-export function faultOf(error: unknown): Answer {
+/** What a handler threw. Nobody waits for an observer: unless it gave up, it may be asked again. */
+export function faultOf(error: unknown, observes = false): Answer {
   const message = String(error).slice(0, MAX_FAULT_CHARACTERS);
   const status = { code: Code.Internal, reason: ErrorReason.SERVER_FAULT, message };
   const again = error instanceof Retryable ? error : undefined;
@@ -61,7 +66,7 @@ export function faultOf(error: unknown): Answer {
     case: "failure",
     value: {
       status,
-      retryable: again !== undefined,
+      retryable: again !== undefined || (observes && !(error instanceof GiveUp)),
       retryAfter: duration(again?.retryAfterMs),
     },
   };

@@ -22,7 +22,7 @@ export * from "./common.js";
 export type { Decision, DecisionExtras, EventModification, Findings } from "./decisions.js";
 export { allow, block, modify } from "./decisions.js";
 export type { Awaitable } from "./handler.js";
-export { Retryable } from "./handler.js";
+export { GiveUp, Retryable } from "./handler.js";
 export type { HandlerCall } from "./invocation.js";
 export type { LiveItem, LiveOptions } from "./live.js";
 export { LiveConnection } from "./live.js";

@@ -208,7 +208,7 @@ export class WorkerStream {
       if (!running.cancelled) {
         this.#owner.logger.error(`handler ${invocation.handler} failed`, error);
       }
-      answer = faultOf(error);
+      answer = faultOf(error, !invocation.replyExpected);
     }
     running.settle();
     if (this.#running.get(invocationId) === running) {

@@ -97,7 +97,7 @@ test("no name is exported by accident, and browsers get what they can do", () =>
     "textOf",
     "visibility",
   ];
-  const inNode = ["Client", "DeliveryFailure", "LiveConnection", "Retryable", "Worker"];
+  const inNode = ["Client", "DeliveryFailure", "GiveUp", "LiveConnection", "Retryable", "Worker"];
   const hooks = ["allow", "block", "modify"];
   assert.deepEqual(Object.keys(web).sort(), inBrowsers);
   assert.deepEqual(Object.keys(roomd).sort(), [...inBrowsers, ...inNode, ...hooks].sort());

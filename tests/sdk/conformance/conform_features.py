@@ -46,6 +46,8 @@ def _cell(sdk: Sdk, cases: list[Case], notes: list[str]) -> str:
             notes.append(note)
         marks += SUPERSCRIPTS[notes.index(note)]
     has = len(mine) - len(lacking)
+    if not mine:
+        return "–"
     return f"{has} of {len(mine)} {marks}" if lacking else str(has)
 
 
