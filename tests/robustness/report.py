@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
 from typing import NamedTuple
 
 from findings import Finding, Report, Series
@@ -31,6 +33,8 @@ class Run(NamedTuple):
     """None: it could not be tried here."""
     why: str = ""
     """Why not."""
+    seen: Mapping[str, bool] = MappingProxyType({})
+    """Precaution that was taken away → whether its run saw what it prevents."""
 
     @property
     def verdict(self) -> str:
@@ -63,7 +67,18 @@ def _section(run: Run) -> str:
     rows = "".join(_row(one) for one in run.report.findings)
     table = f"<table><tr><th></th><th>measured</th><th>bar</th><th></th></tr>{rows}</table>"
     plots = "".join(_plot(name, series) for name, series in run.report.series.items() if series)
-    return head + table + plots
+    return head + table + _without(run.seen) + plots
+
+
+def _without(seen: Mapping[str, bool]) -> str:
+    if not seen:
+        return ""
+    rows = "".join(
+        f"<tr><td>without {escape(name)}</td>"
+        f"<td class='{'held' if found else 'broken'}'>{'seen' if found else 'not seen'}</td></tr>"
+        for name, found in seen.items()
+    )
+    return f"<table>{rows}</table>"
 
 
 def _row(finding: Finding) -> str:

@@ -44,7 +44,9 @@ def main() -> int:
         runs.append(tried(fault, size))
         broken |= runs[-1].verdict == "broken"
         if options.unsafe:
-            broken |= not all(seen(fault, *one) for one in fault.without.items())
+            found = {without: seen(fault, without, what) for without, what in fault.without.items()}
+            runs[-1] = runs[-1]._replace(seen=found)
+            broken |= not all(found.values())
         title = f"Robustness, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, load {load()}"
         options.report.write_text(page(title, runs), encoding="utf-8")
     print(f"\n{options.report}")

@@ -12,7 +12,8 @@ def test_a_page_shows_figures_bars_and_verdicts() -> None:
     report.equal("lost", 0, 0)
     report.note("messages", 12)
     report.series["times, ms"] = [(0, 1.0), (1, 2.0)]
-    runs = [Run("R99", "a fault", 3.0, report), Run("R98", "x", 0.0, None, "no disk")]
+    seen = {"a lock": True, "a limit": False}
+    runs = [Run("R99", "a fault", 3.0, report, seen=seen), Run("R98", "x", 0.0, None, "no disk")]
     text = page("A run", runs)
     assert "p99 &lt;of&gt; it" in text
     assert "7 ms" in text
@@ -20,6 +21,8 @@ def test_a_page_shows_figures_bars_and_verdicts() -> None:
     assert "<td class='broken'>broken</td>" in text
     assert "Not tried: no disk" in text
     assert text.count("<svg") == 1
+    assert "<td>without a lock</td><td class='held'>seen</td>" in text
+    assert "<td>without a limit</td><td class='broken'>not seen</td>" in text
 
 
 def test_a_figure_is_held_to_its_bar() -> None:
