@@ -177,7 +177,7 @@ FAULT = Fault(
         12_000,
         grown_mib=24,
         slack=BUSY,
-        patience_seconds=3.0,
+        patience_seconds=5.0,
         alterations=("quick-writes",),
     ),
     long=Size(60_000, 2000, 1000, grown_mib=16, slack=EXACT, patience_seconds=20.0),

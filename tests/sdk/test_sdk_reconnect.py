@@ -21,6 +21,7 @@ from roomd import (
     SMSChannel,
     TextContent,
 )
+from roomd._client import _OPTIONS
 
 AGAIN_SECONDS = 30.0
 """Full jitter below ten seconds; usually it is back at once."""
@@ -128,6 +129,13 @@ async def test_a_kit_waits_for_a_server_that_is_not_there_yet(server: ServerProc
     server.start()
     assert (await asyncio.wait_for(waiting, AGAIN_SECONDS)).id == "room"
     await kit.close()
+
+
+def test_a_server_that_is_gone_is_noticed_within_half_a_minute() -> None:
+    """The longer of the two limits counts."""
+    options = dict(_OPTIONS)
+    wait_ms = max(options["grpc.keepalive_timeout_ms"], options["grpc.http2.ping_timeout_ms"])
+    assert options["grpc.keepalive_time_ms"] + wait_ms <= 30_000
 
 
 async def test_two_workers_of_one_name_share_the_work(server: ServerProcess) -> None:
