@@ -85,6 +85,9 @@ async def run(site: Site, size: Size) -> Report:
             counts = {len(first.indexes), len(second.indexes)}
     report.equal("events that the others got", counts, {2 * size.events})
     compare(report, "the others wait", meanwhile, before, size.slack)
+    report.note(
+        "grown without it, then with it", f"{grown_alone / 1024:.0f}, {grown / 1024:.0f} MiB"
+    )
     more = (grown - grown_alone) / 1024
     report.at_most("grown more than without it", more, size.grown_mib, "MiB")
     step = max(1, len(first.late) // 2000)
