@@ -137,6 +137,7 @@ def test_ci_runs_the_test_command_of_the_readme_and_nothing_else() -> None:
     assert commands == [
         "set -euo pipefail",
         'cd "$(dirname "$0")/.."',
+        "export ROOMD_REQUIRE_ALL=1",
         "exec python3 tests/run.py",
     ]
 

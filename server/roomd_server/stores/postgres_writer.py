@@ -110,6 +110,7 @@ class PostgresWriter:
         """Sent so far, transaction control included."""
         self.sets = 0
         """Committed so far."""
+        self.tallies = StoreTallies()
 
     async def open(self) -> None:
         """Connect, take the lock and bring the schema up to date.
@@ -215,6 +216,8 @@ class PostgresWriter:
         began = self._clock.monotonic()
         try:
             outcomes = await self._write([pending.writes for pending in batch])
+            self.tallies.sets.observe(count)
+            self.tallies.seconds.observe(self._clock.monotonic() - began)
         except Exception as error:  # boundary: whatever went wrong, everybody is told
             self.tallies.failed += 1
             if self._conn.is_closed() or not isinstance(error, asyncpg.PostgresError):
