@@ -149,6 +149,29 @@ async def test_context_is_told_as_it_is_when_it_is_told() -> None:
         assert {one.context.room.labels["tier"] for one in worker.invocations} == {"gold"}
 
 
+async def test_a_context_that_cannot_be_built_is_built_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivering, "STORE_RETRY_SECONDS", 0.01)
+    async with rig() as made:
+        rooms = await rooms_of(made, context=pb.ContextSelection(room=True))
+        errors: list[Exception] = [RoomdError(pb.ERROR_REASON_STORE_DOWN, "away"), OSError("odd")]
+        view = made.plane.observers.tellings.room_view
+        assert view is not None
+
+        async def failing(org: str, room_id: str) -> Any:
+            if errors:
+                raise errors.pop(0)
+            return await view(org, room_id)
+
+        made.plane.observers.tellings.room_view = failing
+        worker = await observer(made)
+        await rooms.say("a", "b")
+        await worker.asked(2)
+        assert seen(worker) == ["a", "b"]
+        assert [one.attempt for one in worker.invocations] == [1, 1]
+
+
 async def test_an_event_that_was_withdrawn_meanwhile_is_told_without_its_content() -> None:
     async with rig() as made:
         rooms = await rooms_of(made)

@@ -341,8 +341,8 @@ class DurableObservers:
                 rooms = [waiting.popleft() for _ in range(min(len(waiting), PREPARED_ROOMS))]
                 try:
                     await self._prepare_rooms(backlog, rooms)
-                except RoomdError as error:
-                    log.warning("hook %s waits: %s", backlog.entry.name, error)
+                except Exception as error:  # boundary: the room's owner failed, others wait
+                    log.warning("hook %s waits: %r", backlog.entry.name, error)
                     for room in rooms:
                         if backlog.rooms.get(room.room_id) is room and room.invocation is None:
                             self._rest(backlog, room, STORE_RETRY_SECONDS)

@@ -865,8 +865,9 @@ export enum HookDelivery {
    * Order: of one room one invocation after another, in the order of the commits; rooms side
    * by side. Nothing is told before its predecessor was answered or given up.
    *
-   * Repetition: the same `invocation_id` over all attempts and restarts. A worker that keeps
-   * the last id of each room recognises every repetition that follows a crash.
+   * Repetition: the same `invocation_id` over all attempts and restarts. After a crash of the
+   * server what a room acknowledged in the last moments comes again, in order: a worker that
+   * keeps the last 64 ids of each room recognises it.
    *
    * Failure: a Failure, no answer in time, an answer against the rules, or a worker that is
    * gone is an attempt. It is made again after 1 s, twice as long after each further one, at
