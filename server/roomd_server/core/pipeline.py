@@ -54,7 +54,7 @@ from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
 from roomd_server.core.tallies import PipelineTallies
-from roomd_server.core.tracing import Stage, Within
+from roomd_server.core.tracing import CURRENT, Stage, Within
 from roomd_server.core.waiting import conclude
 
 
@@ -215,12 +215,8 @@ class Pipeline:
         """Everything is decided: put it into the room. Nothing is awaited from here on."""
         actor = draft.actor
         event = self._judge(actor, draft, proposal, verdict)
-        admission = Admission(
-            pb.OUTCOME_BLOCKED if event.blocked_by else pb.OUTCOME_ACCEPTED,
-            event,
-            event.blocked_by,
-            event.block_reason,
-        )
+        outcome = pb.OUTCOME_BLOCKED if event.blocked_by else pb.OUTCOME_ACCEPTED
+        admission = Admission(outcome, event, event.blocked_by, event.block_reason)
         self._fill(actor, draft, proposal, admission, verdict)
         if target is not None and not event.blocked_by:
             self._.editing.apply(draft, event, target)
@@ -230,10 +226,15 @@ class Pipeline:
             proposal.keep(actor, draft.writes, event)
         # Not the store's own future: a caller who leaves must not cancel a commit.
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        stage = Stage("commit", self.tallies.commit, self._.clock)
+        # What a ``Stage`` does, written out: every message comes by here.
+        monotonic, took, trace = self._.clock.monotonic, self.tallies.commit.observe, CURRENT.get()
+        span = None if trace is None else trace.start("commit")
+        began = monotonic()
 
         def settle(error: Exception | None) -> None:
-            stage.end()
+            took(monotonic() - began)
+            if span is not None:
+                span.end()
             # A callback, not what follows an await: it runs in the order of the commits.
             try:
                 if error is None:

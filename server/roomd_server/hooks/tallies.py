@@ -16,6 +16,9 @@ MAX_NAMES = 100
 OTHERS = "other"
 """Stands for all names beyond the first ``MAX_NAMES``. A hook may bear that name itself."""
 
+BATCH = 32
+"""Measurements that a hook may keep unsorted: hooks may be thousands."""
+
 DONE, DROPPED = "done", "dropped"
 """What became of an observation; other verdicts are the decisions of ``rulings.py``."""
 
@@ -36,7 +39,7 @@ class HookTally:
         """An invocation has ended."""
         self.verdicts[verdict] += 1
         if self.times is None:
-            self.times = Histogram()
+            self.times = Histogram(batch=BATCH)
         self.times.observe(seconds)
 
     def skip(self, verdict: str) -> None:
@@ -49,7 +52,7 @@ class HookTally:
             self.verdicts[verdict] += count
         if other.times is not None:
             if self.times is None:
-                self.times = Histogram()
+                self.times = Histogram(batch=BATCH)
             self.times.add(other.times)
 
 

@@ -78,11 +78,6 @@ class PostgresStore:
         """Sets handed in that are not yet durable."""
         return self.writer.pending
 
-    @property
-    def tallies(self) -> StoreTallies:
-        """Its transactions, counted."""
-        return self.writer.tallies
-
     def gauges(self) -> dict[str, float]:
         """Whether the database is there, and how many statements how many sets took."""
         return {

@@ -110,7 +110,6 @@ class PostgresWriter:
         """Sent so far, transaction control included."""
         self.sets = 0
         """Committed so far."""
-        self.tallies = StoreTallies()
 
     async def open(self) -> None:
         """Connect, take the lock and bring the schema up to date.
