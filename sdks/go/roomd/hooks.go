@@ -85,6 +85,18 @@ func Persistent(policy roomdv1.FailurePolicy) HookOption {
 	}
 }
 
+// Durable keeps what an observer is to see until it has answered: at least once, in order in each
+// room, also over crashes and while nobody serves it. The hook is PERSISTENT then. An error is
+// tried again with growing waits, up to so many attempts (0: 10), unless it says [GiveUp]; then
+// it is parked (Hooks.ListParkedInvocations). The invocation's id is the same over all attempts.
+func Durable(maxAttempts int32) HookOption {
+	return func(h *Hook) {
+		h.Spec.Delivery = roomdv1.HookDelivery_HOOK_DELIVERY_DURABLE
+		h.Spec.Lifetime = roomdv1.Lifetime_LIFETIME_PERSISTENT
+		h.Spec.MaxAttempts = maxAttempts
+	}
+}
+
 // InRooms limits the hook to rooms.
 func InRooms(roomIDs ...string) HookOption {
 	return func(h *Hook) { h.filter().RoomIds = roomIDs }

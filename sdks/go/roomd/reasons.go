@@ -23,6 +23,8 @@ const (
 	ErrMalformed = Reason("MALFORMED")
 	// ErrBadCursor: INVALID_ARGUMENT: the page token or cursor is of another list or room.
 	ErrBadCursor = Reason("BAD_CURSOR")
+	// ErrDurableNeedsPersistent: INVALID_ARGUMENT: delivery DURABLE needs mode OBSERVE and lifetime PERSISTENT.
+	ErrDurableNeedsPersistent = Reason("DURABLE_NEEDS_PERSISTENT")
 	// ErrRoomNotFound: NOT_FOUND.
 	ErrRoomNotFound = Reason("ROOM_NOT_FOUND")
 	// ErrChannelNotFound: NOT_FOUND.

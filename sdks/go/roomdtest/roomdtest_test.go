@@ -186,7 +186,27 @@ func TestObserversFindThings(t *testing.T) {
 	worker.OnObservation("mood", func(_ context.Context, call *roomd.ObservationCall) (*roomd.Findings, error) {
 		return nil, roomd.Retryable(errors.New(call.Observation.GetCategory()), time.Second)
 	})
+	worker.ObserveEvent("audit", func(_ context.Context, call *roomd.EventCall) (*roomd.Findings, error) {
+		if roomd.TextOf(call.Event) == "poison" {
+			return nil, roomd.GiveUp(errors.New("never"))
+		}
+		return nil, errors.New("not now")
+	}, roomd.Durable(3))
 	server.Serve(worker)
+	if spec := server.Spec("audit").GetHook(); spec.GetMaxAttempts() != 3 ||
+		spec.GetDelivery() != roomdv1.HookDelivery_HOOK_DELIVERY_DURABLE ||
+		spec.GetLifetime() != roomdv1.Lifetime_LIFETIME_PERSISTENT {
+		t.Error(spec)
+	}
+	for text, isRetryable := range map[string]bool{"poison": false, "hello": true} {
+		_, err := server.Observe(t.Context(), "audit", &roomdv1.HookPayload{
+			Kind: &roomdv1.HookPayload_Event{Event: roomdtest.Message("lobby", text)},
+		})
+		var failure *roomdtest.Failure
+		if !errors.As(err, &failure) || failure.GetRetryable() != isRetryable {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 	found, err := server.Observe(t.Context(), "watch", &roomdv1.HookPayload{
 		Kind: &roomdv1.HookPayload_Event{Event: roomdtest.Message("lobby", "help")},
 	})

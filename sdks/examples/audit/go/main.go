@@ -1,7 +1,8 @@
 // Audit: an observer that writes down what was said.
 //
-// The hook is stored, so that it is there before its worker. An invocation may come twice, after
-// a crash for example, and has the same id then: the id is the key of the entry.
+// The hook is stored and durable: nothing is missed, also while no worker is there. An invocation
+// may come twice, after a crash for example, and has the same id then: the id is the key of the
+// entry.
 package main
 
 import (
@@ -41,6 +42,7 @@ func run(ctx context.Context) error {
 	_, err = client.Hooks.CreateHook(ctx, &roomdv1.CreateHookRequest{Name: hook, Spec: &roomdv1.HookSpec{
 		Triggers: []roomdv1.HookTrigger{roomdv1.HookTrigger_HOOK_TRIGGER_AFTER_BROADCAST},
 		Mode:     roomdv1.HookMode_HOOK_MODE_OBSERVE,
+		Delivery: roomdv1.HookDelivery_HOOK_DELIVERY_DURABLE,
 		Filter:   &roomdv1.HookFilter{RoomIds: []string{room.ID()}},
 	}})
 	if err != nil {
