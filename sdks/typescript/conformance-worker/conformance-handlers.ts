@@ -26,7 +26,7 @@ import {
   text,
 } from "roomd";
 import type { Content, HandlerSpec } from "roomd/v1";
-import { HandlerSpecSchema } from "roomd/v1";
+import { HandlerSpecSchema, HookDelivery } from "roomd/v1";
 
 /** One step of a handler, by its name. */
 type Step = Readonly<Record<string, JsonValue>>;
@@ -56,11 +56,12 @@ export function register(
   const run = new Running(described, client, say);
   switch (kind.case) {
     case "hook": {
-      const { triggers, mode, priority, timeout, filter } = kind.value;
+      const { triggers, mode, priority, timeout, filter, delivery } = kind.value;
       const options = {
         trigger: triggers as EventTrigger[],
         priority,
         validates: mode === HookMode.VALIDATE,
+        durable: delivery === HookDelivery.DURABLE,
         ...(filter && { filter }),
         ...(timeout && { timeoutMs: durationMs(timeout) }),
       };

@@ -16,7 +16,7 @@ import type {
   HookFilterSchema,
   HookPayload,
 } from "./gen/roomd/v1/hook_pb.js";
-import { HookDecisionSchema, HookMode, HookTrigger, Lifetime } from "./gen/roomd/v1/hook_pb.js";
+import { HookDecisionSchema, HookDelivery, HookMode, HookTrigger, Lifetime } from "./gen/roomd/v1/hook_pb.js";
 import type { Invocation } from "./gen/roomd/v1/hook_service_pb.js";
 import type { Observation } from "./gen/roomd/v1/room_pb.js";
 import type { Answer, Awaitable, Handler } from "./handler.js";
@@ -49,6 +49,11 @@ export interface HookOptions {
   readonly failurePolicy?: FailurePolicy;
   /** Default SESSION: it goes with the last worker that serves it. */
   readonly lifetime?: Lifetime;
+  /**
+   * Watching: it misses nothing. What happens while nobody serves it waits, it is told of each room
+   * in order, and again when it throws (but for a `GiveUp`); the hook stays when the worker is gone.
+   */
+  readonly durable?: boolean;
   /** What of the room it is told, in `call.context`. Default: nothing. */
   readonly context?: Init<typeof ContextSelectionSchema>;
   /** Deciding: its decision is recorded in the trace, not applied. */
@@ -142,7 +147,8 @@ function hook(
     triggers,
     mode: modeOf(triggers, options.validates ?? false),
     timeout: duration(options.timeoutMs),
-    lifetime: lifetime ?? Lifetime.SESSION,
+    lifetime: lifetime ?? (options.durable ? Lifetime.PERSISTENT : Lifetime.SESSION),
+    ...(options.durable && { delivery: HookDelivery.DURABLE }),
     ...(filter && { filter }),
     ...(context && { context }),
     ...(priority !== undefined && { priority }),

@@ -207,7 +207,9 @@ func (c *caseWorker) register(handlers []handlerCase) {
 
 func (c *caseWorker) registerHook(one handlerCase, spec *roomdv1.HookSpec) {
 	asDescribed := func(hook *roomd.Hook) { hook.Spec = spec }
-	spec.Lifetime = roomdv1.Lifetime_LIFETIME_SESSION
+	if spec.GetLifetime() == roomdv1.Lifetime_LIFETIME_UNSPECIFIED {
+		spec.Lifetime = roomdv1.Lifetime_LIFETIME_SESSION
+	}
 	if spec.GetMode() == roomdv1.HookMode_HOOK_MODE_OBSERVE {
 		c.worker.ObserveEvent(one.Name, c.watch(one), asDescribed)
 	} else {

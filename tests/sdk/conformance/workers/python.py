@@ -124,6 +124,7 @@ class CaseWorker:
             name=handler["name"],
             timeout=timeout.ToTimedelta().total_seconds(),
             channel_ids=spec.get("filter", {}).get("channelIds"),
+            durable=spec.get("delivery") == "HOOK_DELIVERY_DURABLE",
         )
 
         async def hook(event: RoomEvent) -> HookResult:
