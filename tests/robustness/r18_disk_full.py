@@ -33,7 +33,7 @@ class Size:
 
     disk_kib: int
     ballast_kib: int
-    """What is removed to make space again."""
+    """What is removed in each round to make space again."""
     rounds: int
 
 
@@ -63,14 +63,15 @@ async def run(site: Site, size: Size) -> Report:
         here = Site(disk, site.without)
         acknowledged: dict[str, int] = {}
         refused: Counter[str] = Counter()
-        ballast = disk / "ballast"
+        ballast = [disk / f"ballast-{number}" for number in range(size.rounds)]
+        for one in ballast:
+            one.write_bytes(b"\0" * size.ballast_kib * 1024)
         async with here.embedded() as running, world_of(running) as world:
             await world.settle_in(ROOM)
             for number in range(size.rounds):
-                ballast.write_bytes(b"\0" * size.ballast_kib * 1024)
                 await fill(world, number, acknowledged, refused, size)
                 reads = await reading(world)
-                ballast.unlink()
+                ballast[number].unlink()
                 went_on = await goes_on(world, number, acknowledged)
                 report.equal(f"round {number}: reads go on", reads, expected=True)
                 report.equal(f"round {number}: writes go on with space", went_on, expected=True)
@@ -131,6 +132,6 @@ FAULT = Fault(
     "the disk is full",
     run,
     short=Size(disk_kib=3000, ballast_kib=1500, rounds=1),
-    long=Size(disk_kib=128_000, ballast_kib=8000, rounds=5),
+    long=Size(disk_kib=64_000, ballast_kib=8000, rounds=5),
     without={"durable-acknowledgements": LOST},
 )
