@@ -96,6 +96,11 @@ class PostgresStore:
         if self._heard is not None:
             self._heard(is_up)
 
+    @property
+    def tallies(self) -> StoreTallies:
+        """Its transactions, counted."""
+        return self.writer.tallies
+
     def commit(self, writes: WriteSet) -> asyncio.Future[None]:
         """See ``ports.Store.commit``."""
         return self.writer.commit(writes)

@@ -106,6 +106,7 @@ class PostgresWriter:
         """Whether it has its connection, and the lock."""
         self.on_change: Callable[[bool], None] = lambda _: None
         """Is told when ``is_up`` has changed."""
+        self.tallies = StoreTallies()
         self.statements = 0
         """Sent so far, transaction control included."""
         self.sets = 0
