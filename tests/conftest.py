@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,9 @@ from roomd_server import storage
 from roomd_server.core.ports import Clock
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
+
+for folder in ("api", "unit"):  # their kits serve the tests of the other folders, too
+    sys.path.append(str(Path(__file__).with_name(folder)))
 
 ON_POSTGRES = os.environ.get("ROOMD_TEST_STORE") == "postgres"
 WHY = "no PostgreSQL here: apt-get install postgresql"

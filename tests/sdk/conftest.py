@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,10 +12,6 @@ from server_process import ServerProcess
 
 import roomd
 from roomd import RoomKit
-
-API = str(Path(__file__).resolve().parent.parent / "api")
-if API not in sys.path:
-    sys.path.append(API)
 
 install()
 
