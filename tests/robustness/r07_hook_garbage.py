@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 from findings import Fault, Report
 from site_of_test import Site
-from workers import Worker, allow, hook, result
+from workers import GONE, Worker, allow, hook, result
 from world import World, world_of
 
 from roomd import v1 as pb
@@ -161,7 +161,8 @@ class Forger:
         """The right id and lease, from a session that it was not given to."""
         assert self.stranger is not None
         await self.stranger.answer([self._of(invocation, {"decision": blocking()})])
-        await self.stranger.send(ping=pb.Ping())
+        with contextlib.suppress(*GONE):  # the run may be over
+            await self.stranger.send(ping=pb.Ping())
 
     def _of(self, invocation: pb.Invocation, outcome: dict[str, Any]) -> pb.Result:
         return pb.Result(invocation_id=invocation.invocation_id, lease=invocation.lease, **outcome)
@@ -175,7 +176,8 @@ def huge() -> pb.HookDecision:
 async def run(site: Site, size: Size) -> Report:
     """One message for every case; nothing of it may be other than it was sent."""
     report = Report()
-    async with site.embedded() as running, world_of(running) as world:
+    # Without its circuit: five failures in a row, and nobody would be asked any more.
+    async with site.embedded("circuit") as running, world_of(running) as world:
         await world.settle_in(*ROOMS)
         forger = Forger(world, size)
         async with world.worker(lambda _: None, hook("strange", [FORGED])) as stranger:
@@ -231,7 +233,7 @@ FAULT = Fault(
     "R07",
     "a hook answers garbage",
     run,
-    short=Size(cases=300, huge=1, timeout_seconds=0.3),
+    short=Size(cases=300, huge=1, timeout_seconds=0.6),
     long=Size(cases=10_000, huge=20, timeout_seconds=1.0),
     without={"leases": CHANGED, "whitelist": CHANGED},
 )
