@@ -54,7 +54,7 @@ from roomd_server.core.room import Draft, RoomActor
 from roomd_server.core.rooms import locked
 from roomd_server.core.roster import ensure_sender
 from roomd_server.core.tallies import PipelineTallies
-from roomd_server.core.tracing import CURRENT, Stage, Within
+from roomd_server.core.tracing import Stage, Within
 from roomd_server.core.waiting import conclude
 
 
@@ -226,15 +226,10 @@ class Pipeline:
             proposal.keep(actor, draft.writes, event)
         # Not the store's own future: a caller who leaves must not cancel a commit.
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # What a ``Stage`` does, written out: every message comes by here.
-        monotonic, took, trace = self._.clock.monotonic, self.tallies.commit.observe, CURRENT.get()
-        span = None if trace is None else trace.start("commit")
-        began = monotonic()
+        stage = Stage("commit", self.tallies.commit, self._.clock)
 
         def settle(error: Exception | None) -> None:
-            took(monotonic() - began)
-            if span is not None:
-                span.end()
+            stage.end()
             # A callback, not what follows an await: it runs in the order of the commits.
             try:
                 if error is None:
