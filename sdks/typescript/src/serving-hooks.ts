@@ -16,7 +16,13 @@ import type {
   HookFilterSchema,
   HookPayload,
 } from "./gen/roomd/v1/hook_pb.js";
-import { HookDecisionSchema, HookDelivery, HookMode, HookTrigger, Lifetime } from "./gen/roomd/v1/hook_pb.js";
+import {
+  HookDecisionSchema,
+  HookDelivery,
+  HookMode,
+  HookTrigger,
+  Lifetime,
+} from "./gen/roomd/v1/hook_pb.js";
 import type { Invocation } from "./gen/roomd/v1/hook_service_pb.js";
 import type { Observation } from "./gen/roomd/v1/room_pb.js";
 import type { Answer, Awaitable, Handler } from "./handler.js";
@@ -51,7 +57,8 @@ export interface HookOptions {
   readonly lifetime?: Lifetime;
   /**
    * Watching: it misses nothing. What happens while nobody serves it waits, it is told of each room
-   * in order, and again when it throws (but for a `GiveUp`); the hook stays when the worker is gone.
+   * in order, and again when it throws (but for a `GiveUp`); the hook stays when the worker is
+   * gone.
    */
   readonly durable?: boolean;
   /** What of the room it is told, in `call.context`. Default: nothing. */
