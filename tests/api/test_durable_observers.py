@@ -13,8 +13,8 @@ from durable_kit import HOPELESS, NAME, RETRY, Rooms, durable, observer, rooms_o
 from hook_kit import AFTER, DECIDE, ME, OBSERVE, ORG, Rig, hook, plain_worker, rig, spec
 
 from roomd import v1 as pb
-from roomd_server.core.errors import InvalidArgument, NotFound, RoomdError
-from roomd_server.core.ports import WriteSet
+from roomd_server.core.errors import InvalidArgument, NotFound, PermissionDenied, RoomdError
+from roomd_server.core.ports import Caller, Grant, WriteSet
 from roomd_server.core.times import duration
 from roomd_server.hooks import backlog, observing
 from roomd_server.hooks import durable as delivering
@@ -488,6 +488,22 @@ async def test_only_durable_observers_have_parked_invocations(name: str) -> None
         ):
             with pytest.raises(NotFound):
                 await call(ME, kind(hook=name))  # type: ignore[operator]
+
+
+async def test_parked_invocations_are_for_who_may_serve_the_hook() -> None:
+    """Hook stream, rule 11: what others parked is neither shown, replayed nor purged."""
+    elsewhere = Caller(ORG, grant=Grant(rooms=("other",)))
+    async with rig() as made:
+        rooms = await parked_rooms(made)
+        parking = made.plane.observers.parking
+        for call, kind in (
+            (parking.list_parked_invocations, pb.ListParkedInvocationsRequest),
+            (parking.replay_parked_invocations, pb.ReplayParkedInvocationsRequest),
+            (parking.purge_parked_invocations, pb.PurgeParkedInvocationsRequest),
+        ):
+            with pytest.raises(PermissionDenied):
+                await call(elsewhere, kind(hook=NAME))  # type: ignore[operator]
+        assert len(await rooms.parked()) == 3
 
 
 async def test_what_was_parked_long_ago_is_forgotten(tmp_path: Path) -> None:

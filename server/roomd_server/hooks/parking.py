@@ -18,6 +18,7 @@ from roomd_server.core.ports import (
     WriteSet,
 )
 from roomd_server.core.times import seconds_of, timestamp
+from roomd_server.hooks import grants
 from roomd_server.hooks.backlog import Backlog, RoomRows
 from roomd_server.hooks.chain import ChainParts
 from roomd_server.hooks.registry import hook_not_found
@@ -238,6 +239,7 @@ class Parking:
         backlog = self._observers.find(caller.org, name)
         if backlog is None:
             raise hook_not_found(name, "is no durable observer here")
+        grants.check_hook(caller.grant, backlog.entry.hook.spec)
         return backlog
 
 
