@@ -234,7 +234,7 @@ async def test_a_foreign_cursor_or_page_token_is_refused(world: tuple[Caller, Pa
     assert len(paged) >= 10
     for method in paged:
         request = method.request_type(page_token="AAAAforeign")
-        for name in ("room_id", "query"):
+        for name in ("room_id", "query", "hook"):
             if name in request.DESCRIPTOR.fields_by_name:
                 setattr(request, name, "r")
         outcome = await caller.outcome(method, request.SerializeToString())

@@ -168,9 +168,9 @@ class Parking:
         self, caller: Caller, request: pb.ListParkedInvocationsRequest
     ) -> pb.ListParkedInvocationsResponse:
         """Serve ``HookService.ListParkedInvocations``."""
-        self._known(caller, request.hook)
         kind, size = paging.mark(caller, request), paging.page_size(request.page_size)
         parts = paging.decode(kind, request.page_token, (str, float))
+        self._known(caller, request.hook)
         after = (str(parts[0]), paging.whole(parts[1])) if parts else None
         query = ObserverQuery(
             request.hook, size + 1, parked=True, room_id=request.room_id, after=after
