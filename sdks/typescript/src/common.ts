@@ -21,7 +21,13 @@ export {
 } from "./gen/roomd/v1/channel_pb.js";
 export { DeliveryState, EventStatus, EventType } from "./gen/roomd/v1/event_pb.js";
 export { DeliverStrategy, Outcome, Wait } from "./gen/roomd/v1/event_service_pb.js";
-export { FailurePolicy, HookMode, HookTrigger, Lifetime } from "./gen/roomd/v1/hook_pb.js";
+export {
+  FailurePolicy,
+  HookDelivery,
+  HookMode,
+  HookTrigger,
+  Lifetime,
+} from "./gen/roomd/v1/hook_pb.js";
 export { EphemeralType, Presence } from "./gen/roomd/v1/realtime_pb.js";
 export {
   ParticipantRole,

@@ -78,6 +78,7 @@ test("no name is exported by accident, and browsers get what they can do", () =>
     "EventStatus",
     "EventType",
     "FailurePolicy",
+    "HookDelivery",
     "HookMode",
     "HookTrigger",
     "Lifetime",

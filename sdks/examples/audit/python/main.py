@@ -1,7 +1,8 @@
 """Audit: an observer that writes down what was said.
 
-An invocation may come twice, after a crash for example, and has the same id then: the id is the
-key of the entry.
+The hook is stored and durable: nothing is missed, also while this program is away. An invocation
+may come twice, after a crash for example, and has the same id then: the id is the key of the
+entry.
 """
 
 import asyncio
@@ -23,12 +24,8 @@ from roomd import (
 async def main() -> None:
     """Show it."""
     room = f"audit-{uuid4()}"
+    written: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
     entries: dict[str, str] = {}
-
-    async def record(event: RoomEvent, context: RoomContext) -> None:
-        invocation = current_invocation()
-        if invocation is not None and isinstance(event.content, TextContent):
-            entries[invocation.id] = f"{event.source.participant_id}: {event.content.body}"
 
     address = os.environ.get("ROOMD_ADDRESS", "127.0.0.1:7777")
     async with RoomKit(address, api_key=os.environ.get("ROOMD_API_KEY", "")) as kit:
@@ -36,10 +33,26 @@ async def main() -> None:
         kit.register_channel(web)
         await kit.create_room(room)
         await kit.attach_channel(room, web.channel_id)
-        kit.add_room_hook(room, HookTrigger.AFTER_BROADCAST, HookExecution.ASYNC, record)
+
+        @kit.hook(
+            HookTrigger.AFTER_BROADCAST,
+            HookExecution.ASYNC,
+            name="audit-python",
+            channel_ids={web.channel_id},
+            durable=True,
+        )
+        async def record(event: RoomEvent, context: RoomContext) -> None:
+            invocation = current_invocation()
+            assert invocation is not None
+            assert isinstance(event.content, TextContent)
+            author = event.source.participant_id
+            await written.put((invocation.id, f"{author}: {event.content.body}"))
+
         for who, words in (("ann", "please close my account"), ("bob", "done")):
-            # Returns when everything that it starts has ended, observers among them.
             await kit.send_event(room, web.channel_id, TextContent(body=words), participant_id=who)
+        while len(entries) < 2:
+            invocation_id, line = await written.get()
+            entries[invocation_id] = line
     for entry in entries.values():
         print(entry)
 

@@ -1,12 +1,14 @@
 /**
  * Audit: an observer that writes down what was said.
  *
- * The hook is stored, so that it is there before its worker. An invocation may come twice, after
- * a crash for example, and has the same id then: the id is the key of the entry.
+ * The hook is stored and durable: nothing is missed, also while no worker is there. An invocation
+ * may come twice, after a crash for example, and has the same id then: the id is the key of the
+ * entry.
  */
 import {
   ChannelType,
   connect,
+  HookDelivery,
   HookMode,
   HookTrigger,
   Lifetime,
@@ -27,6 +29,7 @@ await client.hooks.create(NAME, {
   triggers: [HookTrigger.AFTER_BROADCAST],
   mode: HookMode.OBSERVE,
   lifetime: Lifetime.PERSISTENT,
+  delivery: HookDelivery.DURABLE,
   filter: { roomIds: [NAME] },
 });
 
