@@ -1,4 +1,4 @@
-"""R19: requests of chance to every RPC; too large and too deep ones."""
+"""R19: requests at the edge and of chance to every RPC; too large and too deep ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from findings import Fault, Report
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from requests_of_chance import requests
+from requests_of_chance import at_the_edge, requests
 from site_of_test import Site
 from workers import allow, hook
 from world import World, reason_of, world_of
@@ -133,13 +133,14 @@ class Fuzz:
 
 
 async def run(site: Site, size: Size) -> Report:
-    """Requests of chance, then those that are too much."""
+    """Requests at the edge, those of chance, then those that are too much."""
     report, faults = Report(), Faults()
     logging.getLogger().addHandler(faults)
     try:
         async with site.embedded() as running, world_of(running) as world:
             fuzz = Fuzz(world)
             async with world.worker(lambda _: allow(), hook("gate", timeout=1.0)):
+                await edges(fuzz)
                 loop = asyncio.get_running_loop()
                 await asyncio.to_thread(made_up, loop, fuzz, size)
             refused = await too_much(fuzz, size)
@@ -152,6 +153,15 @@ async def run(site: Site, size: Size) -> Report:
     report.equal("too deep or too large ones that were not refused as such", refused, [])
     report.equal("the server lives", alive, expected=True)
     return report
+
+
+async def edges(fuzz: Fuzz) -> None:
+    """Send every RPC the lowest and the highest numbers."""
+    await fuzz.settle_in()
+    for highest in (False, True):
+        calls = [(one, at_the_edge(one.request_type.DESCRIPTOR, highest)) for one in METHODS]
+        for first in range(0, len(calls), TOGETHER):
+            await fuzz.together(calls[first : first + TOGETHER])
 
 
 def made_up(loop: asyncio.AbstractEventLoop, fuzz: Fuzz, size: Size) -> None:

@@ -1,4 +1,6 @@
-"""Requests of any type, made up from the descriptors: nearly right, and far from it."""
+"""Requests of any type, made up from the descriptors: nearly right, and far from it; and those
+at the edge, which leave nothing to chance.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +70,26 @@ def requests(draw: st.DrawFn, kind: Descriptor, depth: int = 0, share: float = 0
         likely = 0.97 if rules.required or oneof is not None else 0.4 if depth < 2 else 0.15
         if draw(st.floats(0, 1)) < likely:
             _fill(draw, message, field, (depth, share))
+    return message
+
+
+def at_the_edge(kind: Descriptor, highest: bool, depth: int = 0) -> Message:
+    """A message that has every number at the end of its range and every enum unknown, with ids of
+    things that are there: it comes far, and what does not check its numbers trips over it.
+    """
+    message = GetMessageClass(kind)()
+    for field in kind.fields:
+        inner = field.message_type
+        if field.is_repeated or (inner is not None and depth >= 2):
+            continue
+        if inner is not None:
+            getattr(message, field.name).CopyFrom(at_the_edge(inner, highest, depth + 1))
+        elif field.enum_type is not None:
+            setattr(message, field.name, 999)
+        elif field.cpp_type in _SIZES:
+            setattr(message, field.name, _SIZES[field.cpp_type][highest])
+        elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+            setattr(message, field.name, KNOWN.get(field.name, ("a",))[0])
     return message
 
 
