@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from postgres_cluster import Cluster, binaries
 from roomd_server import storage
+from roomd_server.api.native import NativeFront
+from roomd_server.api.server import ApiServer
 from roomd_server.core.ports import Clock
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
@@ -19,6 +22,7 @@ from roomd_server.stores.sqlite import SqliteStore
 for folder in ("api", "unit"):  # their kits serve the tests of the other folders, too
     sys.path.append(str(Path(__file__).with_name(folder)))
 
+ON_NATIVE = os.environ.get("ROOMD_TEST_TRANSPORT") == "native"
 ON_POSTGRES = os.environ.get("ROOMD_TEST_STORE") == "postgres"
 WHY = "no PostgreSQL here: apt-get install postgresql"
 
@@ -62,6 +66,25 @@ def _chosen_store(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(storage, "place_of", stand_in.place_of)
         patch.setattr(SqliteStore, "open", stand_in.open)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chosen_transport() -> Iterator[None]:
+    """With ROOMD_TEST_TRANSPORT=native every server without TLS listens by that transport."""
+    if not ON_NATIVE:
+        yield
+        return
+    start = ApiServer.start
+
+    async def start_native(self: ApiServer) -> list[int]:
+        if self._options.tls is None:
+            self._options = replace(self._options, front=NativeFront)
+        return await start(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ApiServer, "start", start_native)
+        patch.setenv("ROOMD_TRANSPORT", "native")
         yield
 
 

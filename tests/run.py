@@ -41,6 +41,12 @@ POSTGRES = "/usr/lib/postgresql"
 ABOUT_STORED = ("tests/semantics", "tests/property/test_promises.py")
 """Tests that run on both stores. Those of the store itself, of its loss and of kills name the
 stores themselves."""
+ABOUT_TRANSPORT = (
+    *(f"tests/api/test_{name}.py" for name in ("api_drain", "api_server", "api_subscriptions")),
+    *(f"tests/api/test_{name}.py" for name in ("bad_input", "connection_stream", "serving")),
+    "tests/robustness/test_faults.py::test_what_is_promised_holds",
+)
+"""Tests that run on both transports."""
 
 PROBE = """
 import importlib.util, json, sys, sysconfig
@@ -293,6 +299,12 @@ def tests_on_postgres(with_: Environment, options: argparse.Namespace) -> str | 
     return run(command, with_, ROOMD_TEST_STORE="postgres")
 
 
+def tests_on_native(with_: Environment, options: argparse.Namespace) -> int:
+    """Run those tests again that are about what goes over the wire, on the native transport."""
+    command = with_.python("-m", "pytest", *ABOUT_TRANSPORT, *options.pytest)
+    return run(command, with_, ROOMD_TEST_TRANSPORT="native")
+
+
 def go(with_: Environment, *arguments: str) -> str | int:
     """Run the go command in the Go SDK, with a real server to test against."""
     if shutil.which("go") is None:
@@ -329,6 +341,7 @@ STEPS: dict[str, Step] = {
     "ts-test": lambda env, _: npm(env, "test"),
     "pytest": tests,
     "pytest-postgres": tests_on_postgres,
+    "pytest-native": tests_on_native,
 }
 
 

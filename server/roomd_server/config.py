@@ -38,6 +38,11 @@ class Settings(BaseModel):
     allow_plaintext: bool = Field(
         False, description="listen beyond loopback without TLS, behind a proxy that ends it"
     )
+    transport: str = Field(
+        "grpc",
+        pattern="grpc|native",
+        description="grpc, or native: faster, for trusted networks, no TLS; needs roomd[native]",
+    )
     max_chain_depth: int = Field(5, ge=1, le=100, description="answers to answers")
     process_timeout_seconds: float = Field(
         30.0, gt=0, le=300, description="for routing, hooks and gates of one message"

@@ -20,8 +20,8 @@ from typing import Any
 import asyncpg
 
 from roomd import v1 as pb
+from roomd_server.api.fronts import StartupError
 from roomd_server.api.routes import Outgoing, Routes, UnaryHandler
-from roomd_server.api.server import StartupError
 from roomd_server.core.ports import Ask, Caller, Clock, Driver, Settled, WriteSet
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore

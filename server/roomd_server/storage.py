@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from roomd_server.api.server import StartupError
+from roomd_server.api.fronts import StartupError
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Store
 from roomd_server.core.tallies import StoreTallies

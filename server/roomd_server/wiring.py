@@ -14,10 +14,11 @@ from pydantic import SecretStr
 
 from roomd_server import __version__
 from roomd_server.api.admin import About, Admin
+from roomd_server.api.fronts import FrontFactory, StartupError
 from roomd_server.api.interceptors.decode import MAX_MESSAGE_BYTES
 from roomd_server.api.interceptors.limits import Limits
 from roomd_server.api.policy import SCOPES
-from roomd_server.api.server import ApiOptions, ApiServer, StartupError, TlsFiles
+from roomd_server.api.server import ApiOptions, ApiServer, TlsFiles
 from roomd_server.api.subscriptions import Subscriptions
 from roomd_server.api.surface import surface
 from roomd_server.api.tracing import traced
@@ -237,6 +238,7 @@ class Server:
                 allow_plaintext_remote=settings.allow_plaintext,
                 limits=Limits(max_unary_units=settings.max_in_flight),
                 tracer=self._tracer,
+                front=_front(settings),
             ),
             drain_hooks=(self._plane.drain, self._subscriptions.drain, self._connections.drain),
         )
@@ -313,6 +315,18 @@ class Server:
 
 def _tracer(spans: TracerProvider | None) -> OtelTracer | None:
     return None if spans is None else OtelTracer(spans, __version__)
+
+
+def _front(settings: Settings) -> FrontFactory | None:
+    if settings.transport == "grpc":
+        return None
+    try:
+        from roomd_server.api.native import NativeFront  # noqa: PLC0415 an extra
+    except ImportError:
+        raise StartupError(
+            "--transport native needs pygrpc-native: pip install 'roomd[native]'"
+        ) from None
+    return NativeFront
 
 
 def _exporting(settings: Settings, node_id: str) -> SdkTracerProvider | None:

@@ -10,7 +10,8 @@ from api_fakes import ROOM, routes_with
 from grpc import aio
 
 from roomd import v1 as pb
-from roomd_server.api.server import ApiOptions, ApiServer, StartupError, TlsFiles
+from roomd_server.api.fronts import StartupError
+from roomd_server.api.server import ApiOptions, ApiServer, TlsFiles
 from roomd_server.security.credentials import DevKey
 
 # Made for this test alone: self-signed, for localhost.

@@ -1,14 +1,17 @@
 """The bare limit: grpc.aio handlers that give back the bytes they got. Nothing of roomd.
 
-Run as a process: prints its port, then serves until it is ended.
+Run as a process: prints its port, then serves until it is ended. The argument ``native`` serves
+the same handlers by pygrpc-native.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 import grpc
+import pygrpc_native.aio
 import uvloop
 
 
@@ -22,7 +25,8 @@ async def stream(requests: AsyncIterator[bytes], _context: object) -> AsyncItera
 
 
 async def main() -> None:
-    server = grpc.aio.server()
+    make = pygrpc_native.aio.server if sys.argv[1:] == ["native"] else grpc.aio.server
+    server = make()
     handlers = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "Stream": grpc.stream_stream_rpc_method_handler(stream),

@@ -66,10 +66,10 @@ class Process:
 
 
 class Echo(Process):
-    """The bare echo."""
+    """The bare echo, on a transport."""
 
-    def __init__(self) -> None:
-        super().__init__(str(HERE / "bare_echo.py"))
+    def __init__(self, transport: str = "grpc") -> None:
+        super().__init__(str(HERE / "bare_echo.py"), transport)
         self.address = f"127.0.0.1:{self.line()}"
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import scenarios
-from processes import Echo
+from processes import Echo, Server
 
 from postgres_cluster import Cluster
 
@@ -55,11 +55,22 @@ class Bench:
         self.seconds: float = options.seconds
         self.rounds: int = options.rounds
         self.big_room: int = options.big_room
+        self.transport: str = options.transport
         self.folder = folder
         self.echo = echo
         self.rows: list[Row] = []
         self._stores = 0
         self._postgres: Cluster | None = None
+
+    def server(self, store: str = "") -> Server:
+        """A server on the transport that is measured; without a store on a new SQLite file."""
+        return Server(store or self.store(), transport=self.transport)
+
+    def floor(self, *, native: float, grpc: float) -> float:
+        """The floor of a ratio by transport. The project's is the one of its fastest; that of
+        grpc.aio, which a message costs twice as much, is there to notice what makes it slower.
+        """
+        return native if self.transport == "native" else grpc
 
     def store(self) -> str:
         """The URL of a new SQLite file."""
@@ -174,6 +185,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="measurements in turn with the echo")
     parser.add_argument("--big-room", type=int, default=1_000_000, help="events of B5's big room")
+    parser.add_argument(
+        "--transport", choices=("native", "grpc"), default="native", help="of the server"
+    )
     parser.add_argument("--out", default="bench-out", help="folder for CSV and plot")
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ from loads import (
     prepare,
     send_calls,
 )
-from processes import Echo, Server, Subscribers, Worker, channels, gauges, metadata
+from processes import Echo, Process, Server, Subscribers, Worker, channels, gauges, metadata
 
 from roomd import v1 as pb
 
@@ -40,7 +40,7 @@ def _row(bench: Bench, **fields: object) -> None:
 
 
 async def _paired(
-    bench: Bench, server: Server, calls: list[Call], in_flight: int
+    bench: Bench, server: Process, calls: list[Call], in_flight: int
 ) -> tuple[list[tuple[float, float]], float]:
     """Echo and ours in turn; the rates, and the median ratio of server CPU per call."""
     echo_channels = channels(bench.echo.address, CLIENT_CHANNELS)
@@ -64,7 +64,7 @@ async def _sends(
     bench: Bench, rooms: list[str], in_flight: int, *, hook: bool, store: str = ""
 ) -> tuple[list[tuple[float, float]], float]:
     """Unary SendEvent, two subscribers, perhaps a remote DECIDE hook."""
-    server = Server(store or bench.store())
+    server = bench.server(store)
     worker = None
     try:
         await prepare(server.address, rooms)
@@ -98,20 +98,32 @@ async def _print_statements(server: Server) -> None:
         print(f"      {statements / sets:.3f} statements per write set ({sets:,.0f} sets)")
 
 
+async def b0(bench: Bench) -> None:
+    """What the transport itself makes possible: a bare echo on it against one on grpc.aio."""
+    bare = Echo(bench.transport)
+    echo = channels(bare.address, CLIENT_CHANNELS)
+    calls = [call for channel in echo for call in echo_calls(channel, 64 // CLIENT_CHANNELS)]
+    try:
+        pairs, cpu = await _paired(bench, bare, calls, 64)
+    finally:
+        for channel in echo:
+            await channel.close()
+        bare.stop()
+    bench.rate("B0", "bare echo, 64 in flight", pairs, (0.0, 1.0), f"CPU x{cpu:.2f}")
+
+
 async def b1(bench: Bench) -> None:
     """SendEvent, COMMITTED, SQLite FULL."""
     pairs, cpu = await _sends(bench, ROOMS, 64, hook=False)
-    bench.rate(
-        "B1", "SendEvent, 2 subscribers, 64 in flight", pairs, (0.60, 0.75), f"CPU x{cpu:.2f}"
-    )
+    bars = (bench.floor(native=0.60, grpc=0.35), 0.75)
+    bench.rate("B1", "SendEvent, 2 subscribers, 64 in flight", pairs, bars, f"CPU x{cpu:.2f}")
 
 
 async def b2(bench: Bench) -> None:
     """The same with one remote DECIDE hook."""
     pairs, cpu = await _sends(bench, ROOMS, 64, hook=True)
-    bench.rate(
-        "B2", "B1 + remote DECIDE hook, 64 in flight", pairs, (0.45, 0.60), f"CPU x{cpu:.2f}"
-    )
+    bars = (bench.floor(native=0.45, grpc=0.20), 0.60)
+    bench.rate("B2", "B1 + remote DECIDE hook, 64 in flight", pairs, bars, f"CPU x{cpu:.2f}")
     pairs, cpu = await _sends(bench, ROOMS, 256, hook=True)
     bench.rate(
         "B2", "B1 + remote DECIDE hook, 256 in flight", pairs, (0.0, 0.75), f"CPU x{cpu:.2f}"
@@ -126,7 +138,7 @@ async def b2r(bench: Bench) -> None:
 
 async def b2s(bench: Bench) -> None:
     """Messages over live connections instead of unary calls."""
-    server = Server(bench.store())
+    server = bench.server()
     worker = None
     try:
         await prepare(server.address, ROOMS)
@@ -181,7 +193,8 @@ async def b4(bench: Bench) -> None:
     """B1 on PostgreSQL."""
     store = await bench.database()
     pairs, cpu = await _sends(bench, ROOMS, 64, hook=False, store=store)
-    bench.rate("B4", "B1 on PostgreSQL", pairs, (0.55, 0.70), f"CPU x{cpu:.2f}")
+    bars = (bench.floor(native=0.55, grpc=0.25), 0.70)
+    bench.rate("B4", "B1 on PostgreSQL", pairs, bars, f"CPU x{cpu:.2f}")
 
 
 async def b5(bench: Bench) -> None:
@@ -198,7 +211,7 @@ async def _big_room(bench: Bench, name: str, store: str) -> None:
     began = time.monotonic()
     await fill.fill_room(store, "big", bench.big_room)
     filled = time.monotonic() - began
-    server = Server(store)
+    server = bench.server(store)
     try:
         await prepare(server.address, ["fresh"])
         await fill.attach(server.address, "big")
@@ -225,7 +238,7 @@ async def b6(bench: Bench) -> None:
     """What a remote hook adds to one message at a time."""
     medians = {}
     for hook in (False, True):
-        server = Server(bench.store())
+        server = bench.server()
         worker = None
         try:
             await prepare(server.address, ROOMS[:1])
@@ -266,7 +279,7 @@ async def b6(bench: Bench) -> None:
 
 async def b7(bench: Bench) -> None:
     """Fan-out to a hundred subscribers of one room."""
-    server = Server(bench.store())
+    server = bench.server()
     readers = None
     try:
         await prepare(server.address, ROOMS[:1])
@@ -316,7 +329,7 @@ async def b7(bench: Bench) -> None:
 
 async def b9(bench: Bench) -> None:
     """Memory of an idle subscription and of a live room."""
-    server = Server(bench.store())
+    server = bench.server()
     try:
         await prepare(server.address, ["idle"])
         streams = channels(server.address, 4)
@@ -347,7 +360,7 @@ async def b9(bench: Bench) -> None:
         server.stop()
     store = bench.store()
     await fill.fill_rooms(store, 100_000)
-    server = Server(store)
+    server = bench.server(store)
     try:
         (channel,) = channels(server.address, 1)
         get = channel.unary_unary(
@@ -384,7 +397,7 @@ async def b10(bench: Bench) -> None:
     store = bench.store()
     times = []
     for _ in range(5):
-        server = Server(store)
+        server = bench.server(store)
         times.append(server.started_seconds)
         server.stop()
     bare = []
@@ -409,6 +422,7 @@ async def b10(bench: Bench) -> None:
 
 
 ALL: dict[str, Callable[[Bench], Awaitable[None]]] = {
+    "B0": b0,
     "B1": b1,
     "B2": b2,
     "B2r": b2r,

@@ -14,7 +14,7 @@ from observed import Watched, read, watched
 
 from roomd import HookExecution, HookResult, HookTrigger, RoomContext, RoomEvent
 from roomd import v1 as pb
-from roomd_server.api.server import StartupError
+from roomd_server.api.fronts import StartupError
 from roomd_server.config import Settings
 from roomd_server.core.tallies import TIME_BOUNDS, Histogram, quantile
 from roomd_server.hooks.tallies import MAX_NAMES, OTHERS, HookTallies

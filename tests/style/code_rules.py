@@ -54,6 +54,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "sdks/python/roomd/__init__.py:__getattr__": "the server starts without loading the SDK",
         "sdks/python/roomd/_embedded.py:start": "the slim client has no server",
         "server/roomd_server/wiring.py:_exporting": "OpenTelemetry's SDK is an extra",
+        "server/roomd_server/wiring.py:_front": "the native transport is an extra",
     },
     "swallowed_errors": {
         "server/roomd_server/stores/sqlite_writer.py:SqliteWriter._write": "raises store faults",

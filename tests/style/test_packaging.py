@@ -28,6 +28,7 @@ HOMES = {
     "opentelemetry.sdk": "opentelemetry-sdk",
     "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
+    "pygrpc_native": "pygrpc-native",
     "rich": "rich",
     "uvloop": "uvloop",
 }
@@ -101,7 +102,7 @@ def test_what_is_imported_is_declared() -> None:
     """Of other distributions only declared ones are imported, and each declared one is."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["tracing"]]
+    wanted = [*project["dependencies"], *extras["tracing"], *extras["native"]]
     declared = {re.match(r"[\w-]+", one)[0] for one in wanted}
     own = {*PACKAGES, *sys.stdlib_module_names}
     needed = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roomd_server.api.server import StartupError
+from roomd_server.api.fronts import StartupError
 from roomd_server.failpoints import POINTS, Failpoints, from_environment
 from roomd_server.wiring import start_embedded
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import grpc
@@ -18,6 +19,14 @@ from grpc import aio
 
 from roomd import v1 as pb
 from roomd_server.api.calls import Concerns, bidi_call, push_call, stream_call, unary_call
+from roomd_server.api.fronts import (
+    ChannelOptions,
+    Front,
+    FrontFactory,
+    Handler,
+    Handlers,
+    StartupError,
+)
 from roomd_server.api.health import Health, enable_reflection
 from roomd_server.api.interceptors.decode import HARD_MAX_MESSAGE_BYTES
 from roomd_server.api.interceptors.errors import refuse
@@ -39,10 +48,6 @@ DrainHook = Callable[[float], Awaitable[None]]
 
 _STOP_SECONDS = 0.5
 """For what is still open after the drain: health watches, reflection, stragglers."""
-
-
-class StartupError(Exception):
-    """The server cannot start as configured; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class ApiOptions:
     limits: Limits = field(default_factory=Limits)
     tracer: Tracer | None = None
     """None: nobody traces."""
+    front: FrontFactory | None = None
+    """Listens instead of grpc.aio, which then serves behind it. None: nothing does."""
     write_timeout_seconds: float = 10.0
     """How long a write may wait for a reader."""
 
@@ -109,6 +116,8 @@ class ApiServer:
         self._handlers = _build_handlers(routes, self._concerns)
         self._health = Health(service_names())
         self._server: aio.Server | None = None
+        self._fronts: list[Front] = []
+        self._socket_folder: TemporaryDirectory[str] | None = None
         self._drained = False
         self._saying: asyncio.Future[None] | None = None
         self.ports: list[int] = []
@@ -125,13 +134,19 @@ class ApiServer:
         """
         self._check_addresses()
         server = aio.server(options=_CHANNEL_OPTIONS)
-        server.add_generic_rpc_handlers((cast("Any", _Methods(self._handlers)),))
+        by_path = _by_path(self._handlers)
+        server.add_generic_rpc_handlers((cast("Any", _Methods(by_path)),))
         self._health.register(server)
         enable_reflection(service_names(), server)
         server.add_generic_rpc_handlers((cast("Any", _UnknownMethods(self._request_ids)),))
-        self.ports = [self._bind(server, address) for address in self._options.addresses]
+        if self._options.front is not None:
+            self._put_in_front(self._options.front, by_path, server)
+        else:
+            self.ports = [self._bind(server, address) for address in self._options.addresses]
         await self._health.serving()
         await server.start()
+        for front in self._fronts:
+            front.start()
         self._server = server
         return self.ports
 
@@ -156,6 +171,22 @@ class ApiServer:
         await asyncio.gather(*(_drained(hook, grace_seconds) for hook in self._drain_hooks))
         await self.admission.wait_until_idle(max(0.0, end - loop.time()))
         await self._server.stop(_STOP_SECONDS)
+        await asyncio.gather(*(front.stop() for front in self._fronts))
+        if self._socket_folder is not None:
+            self._socket_folder.cleanup()
+
+    def _put_in_front(self, make: FrontFactory, by_path: Handlers, server: aio.Server) -> None:
+        if self._options.tls is not None:
+            raise StartupError(
+                "the native transport has no TLS: leave it out, or end TLS in a proxy before it"
+            )
+        self._socket_folder = TemporaryDirectory(prefix="roomd-")
+        behind = str(Path(self._socket_folder.name, "behind.sock"))
+        server.add_insecure_port(f"unix:{behind}")
+        self._fronts = [
+            make(address, by_path, behind, _CHANNEL_OPTIONS) for address in self._options.addresses
+        ]
+        self.ports = [front.port for front in self._fronts]
 
     def _check_addresses(self) -> None:
         for address in self._options.addresses:
@@ -217,10 +248,8 @@ def _tls_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     )
 
 
-def _build_handlers(
-    routes: Routes, concerns: Concerns
-) -> dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
-    handlers: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+def _build_handlers(routes: Routes, concerns: Concerns) -> dict[str, dict[str, Handler]]:
+    handlers: dict[str, dict[str, Handler]] = {}
     left = {*routes.unary, *routes.streams, *routes.pushes}
     for method in methods():
         policy = POLICIES.get(method.path)
@@ -235,9 +264,7 @@ def _build_handlers(
     return handlers
 
 
-def _build_handler(
-    method: Method, policy: Policy, routes: Routes, concerns: Concerns
-) -> grpc.RpcMethodHandler[Any, Any]:
+def _build_handler(method: Method, policy: Policy, routes: Routes, concerns: Concerns) -> Handler:
     path = method.path
     if method.shape is Shape.UNARY and path in routes.unary:
         return unary_call(method, policy, routes.unary[path], concerns)
@@ -250,19 +277,21 @@ def _build_handler(
     raise StartupError(f"{path} ({method.shape.value}) has no handler")
 
 
+def _by_path(handlers: dict[str, dict[str, Handler]]) -> dict[str, Handler]:
+    return {
+        f"/{service}/{name}": handler
+        for service, methods_of in handlers.items()
+        for name, handler in methods_of.items()
+    }
+
+
 class _Methods:
     """A ``grpc.GenericRpcHandler`` for all services: one look-up, whatever their number."""
 
-    def __init__(self, handlers: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]) -> None:
-        self._by_path = {
-            f"/{service}/{name}": handler
-            for service, methods_of in handlers.items()
-            for name, handler in methods_of.items()
-        }
+    def __init__(self, by_path: Handlers) -> None:
+        self._by_path = by_path
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         """Find the handler; None: somebody else's."""
         return self._by_path.get(handler_call_details.method)
 
@@ -273,9 +302,7 @@ class _UnknownMethods:
     def __init__(self, request_ids: RequestIds) -> None:
         self._request_ids = request_ids
 
-    def service(
-        self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
         """Serve every method by refusing it."""
         path = handler_call_details.method
         accept = self._request_ids.accept
@@ -292,7 +319,7 @@ class _UnknownMethods:
 
 
 # Answers to pings, protocol.md: SDKs ping every 20 s, also on idle connections.
-_CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+_CHANNEL_OPTIONS: ChannelOptions = (
     ("grpc.max_receive_message_length", HARD_MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from roomd import v1 as pb
 from roomd.v1.admin_service_pb2_grpc import AdminServiceStub
-from roomd_server.api.server import StartupError
+from roomd_server.api.fronts import StartupError
 from roomd_server.cli.client import (
     add_connection,
     connect,

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from roomd_server.api.server import StartupError
+from roomd_server.api.fronts import StartupError
 from roomd_server.config import Settings
 from roomd_server.storage import migrate
 

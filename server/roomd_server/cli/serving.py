@@ -14,7 +14,7 @@ from typing import Any
 import uvloop
 from pydantic import SecretStr, ValidationError
 
-from roomd_server.api.server import StartupError
+from roomd_server.api.fronts import StartupError
 from roomd_server.cli.client import print_json
 from roomd_server.config import Settings, from_environment
 from roomd_server.storage import place_of
