@@ -44,7 +44,16 @@ stores themselves."""
 ABOUT_TRANSPORT = (
     *(f"tests/api/test_{name}.py" for name in ("api_drain", "api_server", "api_subscriptions")),
     *(f"tests/api/test_{name}.py" for name in ("bad_input", "connection_stream", "serving")),
-    "tests/robustness/test_faults.py::test_what_is_promised_holds",
+    *(
+        f"tests/robustness/test_faults.py::test_what_is_promised_holds[{fault}]"
+        for fault in (
+            "R07: a hook answers garbage",
+            "R09: a subscriber stops reading",
+            "R11: subscribe and cancel",
+            "R19: requests of chance to every RPC",
+            "D3: hostile frames on the worker stream",
+        )
+    ),
 )
 """Tests that run on both transports."""
 
