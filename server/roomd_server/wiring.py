@@ -240,7 +240,12 @@ class Server:
                 tracer=self._tracer,
                 front=_front(settings),
             ),
-            drain_hooks=(self._plane.drain, self._subscriptions.drain, self._connections.drain),
+            drain_hooks=(
+                self._plane.drain,
+                self._subscriptions.drain,
+                self._connections.drain,
+                self._bus.drain,
+            ),
         )
 
     @classmethod

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
+from api_fakes import METHODS
+from grpc import aio
+
+from roomd import v1 as pb
+from roomd_server.api.methods import Shape
 
 KEY = "rd_dev_0123456789abcdef0123"
+STREAMS = {
+    "RoomService/SubscribeRoom": pb.SubscribeRoomRequest(room=pb.RoomStart(room_id="support")),
+    "RoomService/SubscribeRooms": pb.SubscribeRoomsRequest(rooms=[{"room_id": "support"}]),
+    "HookService/WatchHooks": pb.WatchHooksRequest(),
+    "AdminService/TailFrameworkEvents": pb.TailFrameworkEventsRequest(),
+}
+"""What people and scripts watch, as they ask for it."""
 
 
 def serve(store: Path, *options: str) -> subprocess.Popen[str]:
@@ -130,3 +145,37 @@ def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
     listed = roomd("room", "list", "--address", "127.0.0.1:9")
     assert listed.returncode == 1
     assert "is the server running?" in listed.stderr
+
+
+async def test_a_server_that_is_told_to_stop_ends_what_is_watched_at_once(tmp_path: Path) -> None:
+    watchable = [m.path for m in METHODS.values() if m.shape is Shape.SERVER_STREAM]
+    assert sorted(watchable) == sorted(f"/roomd.v1.{name}" for name in STREAMS)
+    server = serve(tmp_path / "a.db", "--drain-grace-seconds=20")
+    try:
+        address = await asyncio.to_thread(address_of, server)
+        at = ("--address", address, "--key", KEY)
+        assert (await asyncio.to_thread(roomd, "room", "create", "support", *at)).returncode == 0
+        async with aio.insecure_channel(address) as channel:
+            calls = [_watch(channel, name) for name in STREAMS]
+            for call in calls:
+                assert await call.read() is not aio.EOF
+            began = time.monotonic()
+            server.terminate()
+            for call in calls:
+                while await call.read() is not aio.EOF:
+                    pass
+                assert (await call.code()).name == "OK"
+            assert await asyncio.to_thread(server.wait, 30) == 0
+            assert time.monotonic() - began < 10
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def _watch(channel: aio.Channel, name: str) -> Any:
+    path = f"/roomd.v1.{name}"
+    method = METHODS[path]
+    call = channel.unary_stream(
+        path, method.request_type.SerializeToString, method.response_type.FromString
+    )
+    return call(STREAMS[name], metadata=(("authorization", f"Bearer {KEY}"),), timeout=60)

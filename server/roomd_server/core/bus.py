@@ -43,6 +43,7 @@ class FrameworkBus:
         self._clock = clock
         self._tails: list[Tail] = []
         self._doorbell: asyncio.Future[None] | None = None
+        self._draining = False
 
     @property
     def tailed(self) -> bool:
@@ -72,19 +73,25 @@ class FrameworkBus:
         event.data.update({"room_id": room_id, "channel_id": channel_id, "event_id": event_id})
         event.data.update(data)
         taken = [tail.offer(event) for tail in self._tails if tail.org == org]
-        if any(taken) and self._doorbell is not None:
-            self._doorbell.set_result(None)
-            self._doorbell = None
+        if any(taken):
+            self._wake()
+
+    async def drain(self, _grace_seconds: float) -> None:
+        """End every tail, once it has what is due: nobody else would, and a server waits for
+        its streams.
+        """
+        self._draining = True
+        self._wake()
 
     async def tail_framework_events(
         self, caller: Caller, request: pb.TailFrameworkEventsRequest
     ) -> AsyncIterator[pb.TailFrameworkEventsResponse]:
-        """Serve ``AdminService.TailFrameworkEvents``."""
+        """Serve ``AdminService.TailFrameworkEvents`` until the reader leaves or the server does."""
         tail = Tail(caller.org, frozenset(request.types), request.room_id)
         self._tails.append(tail)
         try:
             yield pb.TailFrameworkEventsResponse()
-            while True:
+            while tail.events or not self._draining:
                 if not tail.events:
                     await asyncio.shield(self._ring())
                     continue
@@ -94,6 +101,11 @@ class FrameworkBus:
                 yield batch
         finally:
             self._tails.remove(tail)
+
+    def _wake(self) -> None:
+        if self._doorbell is not None:
+            self._doorbell.set_result(None)
+            self._doorbell = None
 
     def _ring(self) -> asyncio.Future[None]:
         if self._doorbell is None:

@@ -32,7 +32,8 @@ type AdminServiceClient interface {
 	// Version, limits, what is promised in this configuration, and load.
 	GetServerInfo(ctx context.Context, in *GetServerInfoRequest, opts ...grpc.CallOption) (*GetServerInfoResponse, error)
 	// Lifecycle notices as they happen, from now on; dropped with a count when the reader is
-	// slow. The first message is empty: from then on nothing is missed.
+	// slow. The first message is empty: from then on nothing is missed. When the server drains
+	// the stream ends OK with what was due; what happens after that nobody is told.
 	TailFrameworkEvents(ctx context.Context, in *TailFrameworkEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailFrameworkEventsResponse], error)
 }
 
@@ -82,7 +83,8 @@ type AdminServiceServer interface {
 	// Version, limits, what is promised in this configuration, and load.
 	GetServerInfo(context.Context, *GetServerInfoRequest) (*GetServerInfoResponse, error)
 	// Lifecycle notices as they happen, from now on; dropped with a count when the reader is
-	// slow. The first message is empty: from then on nothing is missed.
+	// slow. The first message is empty: from then on nothing is missed. When the server drains
+	// the stream ends OK with what was due; what happens after that nobody is told.
 	TailFrameworkEvents(*TailFrameworkEventsRequest, grpc.ServerStreamingServer[TailFrameworkEventsResponse]) error
 	mustEmbedUnimplementedAdminServiceServer()
 }

@@ -60,7 +60,8 @@ class AdminServiceServicer:
 
     def TailFrameworkEvents(self, request, context):
         """Lifecycle notices as they happen, from now on; dropped with a count when the reader is
-        slow. The first message is empty: from then on nothing is missed.
+        slow. The first message is empty: from then on nothing is missed. When the server drains
+        the stream ends OK with what was due; what happens after that nobody is told.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,7 +20,8 @@ class AdminServiceStub:
     """Version, limits, what is promised in this configuration, and load."""
     TailFrameworkEvents: _aio.UnaryStreamMultiCallable[_admin_service_pb2.TailFrameworkEventsRequest, _admin_service_pb2.TailFrameworkEventsResponse]
     """Lifecycle notices as they happen, from now on; dropped with a count when the reader is
-    slow. The first message is empty: from then on nothing is missed.
+    slow. The first message is empty: from then on nothing is missed. When the server drains
+    the stream ends OK with what was due; what happens after that nobody is told.
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -41,7 +42,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_admin_service_pb2.TailFrameworkEventsRequest, _abc.AsyncIterator[_admin_service_pb2.TailFrameworkEventsResponse]],
     ) -> _abc.AsyncIterator[_admin_service_pb2.TailFrameworkEventsResponse]:
         """Lifecycle notices as they happen, from now on; dropped with a count when the reader is
-        slow. The first message is empty: from then on nothing is missed.
+        slow. The first message is empty: from then on nothing is missed. When the server drains
+        the stream ends OK with what was due; what happens after that nobody is told.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _aio.Server) -> None: ...

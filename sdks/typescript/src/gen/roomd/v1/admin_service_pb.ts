@@ -224,7 +224,8 @@ export const AdminService: GenService<{
   },
   /**
    * Lifecycle notices as they happen, from now on; dropped with a count when the reader is
-   * slow. The first message is empty: from then on nothing is missed.
+   * slow. The first message is empty: from then on nothing is missed. When the server drains
+   * the stream ends OK with what was due; what happens after that nobody is told.
    *
    * @generated from rpc roomd.v1.AdminService.TailFrameworkEvents
    */
