@@ -11,7 +11,7 @@ import pytest
 from api_fakes import until
 from hook_kit import OBSERVE, Worker, hook, spec
 from hooks_kit import echo, found, phone, said_to, serve, store_hook, tailing
-from rooms_kit import House, house
+from rooms_kit import House, house, text_content
 from test_section5_triggers import GATES, OTHER_WAYS, TRIGGER_IDS, name_of
 from trigger_stories import STORIES, Step, change_the_message, withdraw_the_message
 
@@ -104,6 +104,21 @@ async def test_hook_rule6_every_trigger_is_told_to_who_was_away(h: House, trigge
     assert invocation.hook.WhichOneof("kind") == TRIGGERS[trigger].payload
     assert story.shows(invocation.hook) == story.carries
     assert invocation.room_id == story.facts.room_id
+
+
+async def test_hook_rule6_after_deliver_is_told_as_it_is_stored(h: House) -> None:
+    """AFTER_DELIVER of a delivery that failed: its row is the event's, and the error, which the
+    deliveries have, is not in it.
+    """
+    provider = await phone(h)
+    provider.outcome = pb.DeliveryResult(state=pb.DELIVERY_STATE_FAILED, error_code="gone")
+    await durable(h, pb.HOOK_TRIGGER_AFTER_DELIVER)
+    request = pb.DeliverRequest(room_id="r1", channel_id="sms", content=text_content("hello"))
+    said = (await h.do(request)).event
+    event = (await (await late(h)).asked()).hook.event
+    assert (event.event_id, dict(event.metadata)) == (said.event_id, dict(said.metadata))
+    stored = await h.do(pb.ListDeliveriesRequest(room_id="r1", event_id=said.event_id))
+    assert [row.result.error_code for row in stored.deliveries] == ["gone"]
 
 
 @pytest.mark.parametrize(

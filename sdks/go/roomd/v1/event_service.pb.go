@@ -285,7 +285,8 @@ type ProcessInboundResponse struct {
 	BlockedBy string `protobuf:"bytes,3,opt,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
 	// Why.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The room it went to.
+	// The room it went to; with REFUSED, the room it was meant for. Empty for REFUSED without a
+	// room: the sender has none, and what was refused makes none.
 	RoomId string `protobuf:"bytes,5,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
 	// With DELIVERED: what each target answered; PENDING with an error: it is tried again.
 	Deliveries    []*Delivery `protobuf:"bytes,6,rep,name=deliveries,proto3" json:"deliveries,omitempty"`

@@ -76,7 +76,10 @@ const (
 	// Before a proactive delivery. DECIDE, VALIDATE. Payload: event. Mutable: event.content,
 	// event.metadata.
 	HookTrigger_HOOK_TRIGGER_BEFORE_DELIVER HookTrigger = 21
-	// After a proactive delivery. OBSERVE.
+	// After a proactive delivery; not after one that was blocked, refused or made before. OBSERVE.
+	// Payload: event; when it has not reached the channel, with metadata error (the text) and
+	// error_type (the code of the failure). A DURABLE hook is told the event as it is stored,
+	// without them: ListDeliveries has what became of it.
 	HookTrigger_HOOK_TRIGGER_AFTER_DELIVER HookTrigger = 22
 	// Feedback came in. OBSERVE. Payload: observation.
 	HookTrigger_HOOK_TRIGGER_ON_FEEDBACK HookTrigger = 23

@@ -100,7 +100,8 @@ export type ProcessInboundResponse = Message<"roomd.v1.ProcessInboundResponse"> 
   reason: string;
 
   /**
-   * The room it went to.
+   * The room it went to; with REFUSED, the room it was meant for. Empty for REFUSED without a
+   * room: the sender has none, and what was refused makes none.
    *
    * @generated from field: string room_id = 5;
    */

@@ -734,7 +734,10 @@ export enum HookTrigger {
   BEFORE_DELIVER = 21,
 
   /**
-   * After a proactive delivery. OBSERVE.
+   * After a proactive delivery; not after one that was blocked, refused or made before. OBSERVE.
+   * Payload: event; when it has not reached the channel, with metadata error (the text) and
+   * error_type (the code of the failure). A DURABLE hook is told the event as it is stored,
+   * without them: ListDeliveries has what became of it.
    *
    * @generated from enum value: HOOK_TRIGGER_AFTER_DELIVER = 22;
    */
