@@ -13,6 +13,7 @@ import grpc
 from roomd import v1 as pb
 from roomd._client import REFUSALS, Client, error_from, opening
 from roomd._convert import event_from_pb
+from roomd._ending import Ending
 from roomd._reconnect import Waits
 from roomd.models.event import RoomEvent
 
@@ -129,6 +130,7 @@ class LiveConnection:
             request_serializer=pb.ChannelServiceConnectRequest.SerializeToString,
             response_deserializer=pb.ChannelServiceConnectResponse.FromString,
         )(self._requests(self._outgoing), metadata=self._client.metadata())
+        ending = Ending(call)
         try:
             async for response in call:
                 match response.WhichOneof("message"):
@@ -138,6 +140,8 @@ class LiveConnection:
                             self._opened.set_result(None)
                     case "batch":
                         await self._take(response.batch)
+        except grpc.aio.AioRpcError as error:
+            await ending.explain(error)
         finally:
             call.cancel()
             self._outgoing.put_nowait(None)

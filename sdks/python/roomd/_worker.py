@@ -27,6 +27,7 @@ from roomd._client import (
     error_of_status,
 )
 from roomd._convert import seconds
+from roomd._ending import Ending
 from roomd._invocation import Invocation, running
 from roomd._reconnect import Waits
 from roomd._tracing import continued
@@ -243,6 +244,7 @@ class Worker:
             request_serializer=pb.ConnectRequest.SerializeToString,
             response_deserializer=pb.ConnectResponse.FromString,
         )(self._requests(stream), metadata=self._client.metadata())
+        ending = Ending(call)
         sender = self._keep(self._send_results(stream))
         try:
             while True:
@@ -253,6 +255,8 @@ class Worker:
                 await self._take(stream, response)
         except TimeoutError:
             log.warning("the server said nothing for %g s", stream.silence_seconds)
+        except grpc.aio.AioRpcError as error:
+            await ending.explain(error)
         finally:
             sender.cancel()
             call.cancel()
