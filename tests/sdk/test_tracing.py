@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -22,6 +23,7 @@ from roomd import (
     RoomContext,
     RoomEvent,
     RoomKit,
+    TextContent,
     current_invocation,
 )
 from roomd import v1 as pb
@@ -125,6 +127,50 @@ async def test_one_trace_from_the_client_through_a_hook(collected: Collected) ->
     assert {parent(one) for one in spans["deliver"]} == {own(rpc)}
     assert {parent(one) for one in spans["deliver channel-phone"]} <= delivered
     assert parent(spans["respond channel-bot"][0]) in delivered
+
+
+class Shouting:
+    """A transcoder of the application."""
+
+    async def transcode(self, content: Any, source: Any, target: Any) -> TextContent:
+        return TextContent(body=content.body.upper())
+
+
+async def test_whatever_a_worker_is_asked_for_is_in_its_message_s_trace(
+    collected: Collected,
+) -> None:
+    """Also what follows the commit in nobody's task: each belongs to the message that it is
+    about, though the lane that delivers and the observer's backlog serve many.
+    """
+    async with traced(collected.provider) as kit:
+        kit.set_transcoder(Shouting())
+
+        @kit.hook(AFTER, HookExecution.ASYNC, name="audit", durable=True)
+        async def audit(event: RoomEvent, _ctx: RoomContext) -> None:
+            pass
+
+        @kit.hook(HookTrigger.ON_DELIVERY_STATUS, HookExecution.ASYNC, name="status")
+        async def status(event: RoomEvent, _ctx: RoomContext) -> None:
+            pass
+
+        await furnish(kit, "room", websocket("ws"), sms("phone"))
+        roots = []
+        for _ in range(2):
+            with collected.provider.get_tracer("client").start_as_current_span("client") as root:
+                await say(kit, "ws", "hello")
+            roots.append(root)
+        asked = ("transcode channel-phone", "deliver channel-phone", "hook audit", "hook status")
+        for root in roots:
+            await until(lambda root=root: all(name in collected.of(root) for name in asked))
+    for root in roots:
+        spans = collected.of(root)
+        assert {name: len(spans[name]) for name in asked} == dict.fromkeys(asked, 1)
+        (rpc,) = spans["roomd.v1.EventService/ProcessInbound"]
+        assert parent(spans["transcode channel-phone"][0]) == own(rpc)
+        assert {parent(one) for one in spans["handle channel-phone"]} == {
+            own(spans["transcode channel-phone"][0]),
+            own(spans["deliver channel-phone"][0]),
+        }
 
 
 async def test_a_hook_without_its_own_spans_carries_the_trace_on(collected: Collected) -> None:

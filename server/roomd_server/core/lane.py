@@ -39,6 +39,7 @@ from roomd_server.core.ports import Clock, Hooks, Store, StoreConflict
 from roomd_server.core.resilience import CircuitBreaker, patient, retry_delay
 from roomd_server.core.room import RoomActor
 from roomd_server.core.times import seconds_of
+from roomd_server.core.tracing import CURRENT, Within
 
 log = logging.getLogger(__name__)
 
@@ -227,12 +228,14 @@ class Lanes:
 
     async def _run(self, key: tuple[str, str, str], lane: Lane) -> None:
         last_index = -1
+        CURRENT.set(None)  # that of whoever woke the lane
         try:
             while True:
                 while lane.jobs:
                     job = lane.jobs[0]
                     try:
-                        await self._deliver(lane, job)
+                        with Within(job.cascade.trace):
+                            await self._deliver(lane, job)
                     finally:
                         lane.jobs.popleft()
                         job.cascade.end()

@@ -28,9 +28,7 @@ class MeasuredSender:
         self, lane: Lane, binding: pb.Binding, event: pb.RoomEvent
     ) -> Ready | Attempt:
         """See ``lane.Sender.prepare``."""
-        # Who made the lane's task may have had another span.
-        with Within(None):
-            return await self._sender.prepare(lane, binding, event)
+        return await self._sender.prepare(lane, binding, event)
 
     async def attempt(self, lane: Lane, job: Job, ready: Ready) -> Attempt:
         """See ``lane.Sender.attempt``."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from roomd import v1 as pb
+
+if TYPE_CHECKING:
+    from roomd_server.core.tracing import Span
 
 # ------------------------------------------------------------------ time, ids, callers
 
@@ -136,6 +139,8 @@ class ObserverRow(NamedTuple):
     """A serialised ``Status``: how the last attempt failed."""
     told: pb.HookPayload | None = None
     """What an ``event_id`` stands for, while it is at hand; not stored."""
+    trace: Span | None = None
+    """The span of what it tells, when that is traced, while it is at hand; not stored."""
 
 
 class ObserverCount(NamedTuple):

@@ -22,6 +22,7 @@ from roomd_server.core.ports import (
     StoreConflict,
     WriteSet,
 )
+from roomd_server.core.tracing import Within
 from roomd_server.hooks.backlog import ROOM_ROWS, SCAN_ROWS, Backlog, RoomRows
 from roomd_server.hooks.chain import ChainParts
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
@@ -326,7 +327,10 @@ class DurableObservers:
         )
         invocation.measure()
         dispatcher = self._parts.dispatcher
-        if not dispatcher.place(invocation):
+        # Not that of whoever made room for it.
+        with Within(row.trace):
+            placed = dispatcher.place(invocation)
+        if not placed:
             dispatcher.when_room(backlog.feed)
             return False
         room.invocation = invocation

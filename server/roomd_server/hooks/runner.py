@@ -17,6 +17,7 @@ from roomd_server.core.ports import (
     Verdict,
     WriteSet,
 )
+from roomd_server.core.tracing import CURRENT
 from roomd_server.hooks.chain import ChainParts, ChainWalk
 from roomd_server.hooks.durable import DurableObservers
 from roomd_server.hooks.observing import Observation
@@ -92,6 +93,7 @@ class HookRunner:
                 now,
                 due=now + telling.delay_seconds if telling.delay_seconds else 0.0,
                 told=payload,
+                trace=CURRENT.get(),
             )
             for entry in self._registry.keeping(org, telling.trigger, subject.room_id)
             if entry.matches(subject, labels)
