@@ -16,7 +16,7 @@ from server_process import KEY, ServerProcess
 from roomd import InboundMessage, RoomKit, TextContent, WebSocketChannel
 
 README = (GO_SDK / "README.md").read_text(encoding="utf-8")
-HOOK, ROOMS, ERRORS, TESTING = re.findall(r"^```go\n(.*?)^```", README, re.M | re.S)
+HOOK, ROOMS, ERRORS, TRACING, TESTING = re.findall(r"^```go\n(.*?)^```", README, re.M | re.S)
 ATTACH_SECONDS = 20.0
 pytestmark = BUILDS
 
@@ -84,8 +84,9 @@ async def test_the_hook_decides_until_it_is_told_to_end(
             "heard ws attached\nheard hello\nheard goodbye\n",
         ),
         (ERRORS, "true\nInvalidArgument VALIDATION [{room_id is required}]\n"),
+        (TRACING, "in trace 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"),
     ],
-    ids=["rooms", "errors"],
+    ids=["rooms", "errors", "tracing"],
 )
 def test_a_program_prints_what_it_should(
     program: str, printed: str, module: Path, server: ServerProcess

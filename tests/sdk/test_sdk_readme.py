@@ -16,6 +16,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
 PRINTED = [
     "hello → accepted\nbuy spam → spam\n",
     "ROOM_NOT_FOUND\n{'room_id': 'is required'}\n",
+    "the hook is in the trace of the order: True\n",
     "to doctor: Room 4\n",
 ]
 

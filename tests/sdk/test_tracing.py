@@ -34,6 +34,7 @@ from roomd_server.config import Settings
 from roomd_server.wiring import Server
 
 KEY = "rd_dev_0123456789abcdef0123"
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 BEFORE, AFTER = HookTrigger.BEFORE_BROADCAST, HookTrigger.AFTER_BROADCAST
 
 
@@ -246,6 +247,48 @@ async def test_nobody_traces(kit: RoomKit) -> None:
     await furnish(kit, "room", websocket("ws"))
     await say(kit, "ws", "hello")
     assert told == [({}, {})]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"traceparent": TRACEPARENT}, {"traceparent": TRACEPARENT}),
+        (
+            {"traceparent": TRACEPARENT, "tracestate": "vendor=1"},
+            {"traceparent": TRACEPARENT, "tracestate": "vendor=1"},
+        ),
+        (
+            {"traceparent": TRACEPARENT, "tracestate": f"vendor={'1' * 600}"},
+            {"traceparent": TRACEPARENT},
+        ),
+        ({"traceparent": "anything", "tracestate": "vendor=1"}, {}),
+        ({"tracestate": "vendor=1"}, {}),
+    ],
+)
+async def test_a_server_that_does_not_trace_passes_a_caller_s_trace_on(
+    kit: RoomKit, sent: dict[str, str], told: dict[str, str]
+) -> None:
+    seen: list[dict[str, str]] = []
+
+    @kit.hook(BEFORE, name="judge")
+    async def judge(_event: RoomEvent, _ctx: RoomContext) -> HookResult:
+        invocation = current_invocation()
+        assert invocation is not None
+        seen.append(dict(invocation.trace_context))
+        return HookResult.allow()
+
+    await furnish(kit, "room", websocket("ws"))
+    client = await kit._session.ready()
+    request = pb.SendEventRequest(
+        room_id="room", channel_id="ws", content=pb.Content(text=pb.TextContent(body="hello"))
+    )
+    send = client.channel.unary_unary(
+        "/roomd.v1.EventService/SendEvent",
+        pb.SendEventRequest.SerializeToString,
+        pb.SendEventResponse.FromString,
+    )
+    await send(request, metadata=(*client.metadata(), *sent.items()))
+    assert seen == [told]
 
 
 async def test_messages_of_a_live_connection_have_a_trace_each(collected: Collected) -> None:

@@ -23,6 +23,7 @@ const PRINTED = [
   "1: one\n2: two\nlater: three\n",
   "ann: hi Bob (2)\n",
   "to doctor: Room 4\n",
+  "in trace 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
 ];
 
 let server: RealServer | undefined;

@@ -32,7 +32,7 @@ from roomd_server.api.policy import Policy
 from roomd_server.api.routes import BidiHandler, PushHandler, StreamHandler, UnaryHandler
 from roomd_server.api.status import status_code
 from roomd_server.api.tallies import CANCELLED, OK, RpcTallies, short_name
-from roomd_server.api.tracing import begin_call, end_call
+from roomd_server.api.tracing import TRACEPARENT, begin_call, end_call
 from roomd_server.core.errors import RoomdError
 from roomd_server.core.ports import Caller
 from roomd_server.core.tracing import Tracer
@@ -78,7 +78,8 @@ def unary_call(
         request_id = accept_id(metadata.get(REQUEST_ID_KEY))
         caller = _NOBODY
         admitted = False
-        span = None if tracer is None else begin_call(tracer, method, metadata, request_id)
+        traced = tracer is not None or TRACEPARENT in metadata
+        span = begin_call(tracer, method, metadata, request_id) if traced else None
         try:
             caller = identify(credentials, metadata, scope, request_id)
             admission.enter_call(weight, within_invocation=bool(caller.invocation_id))

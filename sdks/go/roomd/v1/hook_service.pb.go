@@ -1805,7 +1805,8 @@ type Invocation struct {
 	// What the spec asked for.
 	Context *RoomContext `protobuf:"bytes,10,opt,name=context,proto3" json:"context,omitempty"`
 	// W3C trace context (traceparent, tracestate) of the invocation's span, so that what the
-	// handler does belongs to the trace of the message. Empty when the server does not trace.
+	// handler does belongs to the trace of the message. A server that does not trace passes on
+	// what the call came with, if anything.
 	TraceContext map[string]string `protobuf:"bytes,11,rep,name=trace_context,json=traceContext,proto3" json:"trace_context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Types that are valid to be assigned to Input:
 	//

@@ -953,7 +953,8 @@ export type Invocation = Message<"roomd.v1.Invocation"> & {
 
   /**
    * W3C trace context (traceparent, tracestate) of the invocation's span, so that what the
-   * handler does belongs to the trace of the message. Empty when the server does not trace.
+   * handler does belongs to the trace of the message. A server that does not trace passes on
+   * what the call came with, if anything.
    *
    * @generated from field: map<string, string> trace_context = 11;
    */
