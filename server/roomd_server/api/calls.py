@@ -25,6 +25,7 @@ from roomd_server.api.interceptors.errors import refuse, server_fault
 from roomd_server.api.interceptors.limits import Admission
 from roomd_server.api.interceptors.logging import log_cancelled, log_ok, log_refused
 from roomd_server.api.interceptors.request_id import REQUEST_ID_KEY, RequestIds
+from roomd_server.api.interceptors.standing import StandingWatch
 from roomd_server.api.interceptors.validate import validator
 from roomd_server.api.interceptors.writes import GuardedWriter, WriteWatch
 from roomd_server.api.methods import Method
@@ -54,6 +55,7 @@ class Concerns:
     request_ids: RequestIds
     admission: Admission
     writes: WriteWatch
+    standing: StandingWatch
     tallies: RpcTallies
     tracer: Tracer | None = None
     """None: nobody traces."""
@@ -201,7 +203,8 @@ async def _serve_stream(
         # At once: a client sees that the stream is open before the first message is due.
         await context.send_initial_metadata(((REQUEST_ID_KEY, request_id),))
         writer = concerns.writes.writer(context.write)
-        await writer.run(body(caller, writer))
+        with concerns.standing.watching(writer, metadata, policy.scope):
+            await writer.run(body(caller, writer))
         log_ok(method.path, caller, began)
         ended[name, OK] += 1
         return

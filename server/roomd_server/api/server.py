@@ -32,6 +32,7 @@ from roomd_server.api.interceptors.decode import HARD_MAX_MESSAGE_BYTES
 from roomd_server.api.interceptors.errors import refuse
 from roomd_server.api.interceptors.limits import Admission, Limits
 from roomd_server.api.interceptors.request_id import REQUEST_ID_KEY, RequestIds
+from roomd_server.api.interceptors.standing import LOOK_SECONDS, StandingWatch
 from roomd_server.api.interceptors.writes import WriteWatch
 from roomd_server.api.methods import Method, Shape, methods, service_names
 from roomd_server.api.policy import POLICIES, Policy
@@ -76,6 +77,8 @@ class ApiOptions:
     """Listens instead of grpc.aio, which then serves behind it. None: nothing does."""
     write_timeout_seconds: float = 10.0
     """How long a write may wait for a reader."""
+    standing_look_seconds: float = LOOK_SECONDS
+    """How often the keys of open streams are looked at again."""
 
 
 class ApiServer:
@@ -110,6 +113,7 @@ class ApiServer:
             self._request_ids,
             self.admission,
             WriteWatch(self._options.write_timeout_seconds),
+            StandingWatch(credentials, self._options.standing_look_seconds),
             self.tallies,
             self._options.tracer,
         )

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from roomd import v1 as pb
 from roomd_server.api.routes import Outgoing
-from roomd_server.core.errors import ResourceExhausted
+from roomd_server.core.errors import ResourceExhausted, RoomdError
 
 
 class WriteWatch:
@@ -55,7 +55,7 @@ class WriteWatch:
 class GuardedWriter:
     """Writes one stream; a write that waits too long ends the stream with SLOW_CONSUMER."""
 
-    __slots__ = ("_began", "_guard", "_loop", "_send", "_watch", "resume")
+    __slots__ = ("_began", "_ended", "_guard", "_loop", "_send", "_watch", "resume")
 
     def __init__(self, watch: WriteWatch, send: Callable[[bytes], Awaitable[None]]) -> None:
         self._watch = watch
@@ -63,6 +63,8 @@ class GuardedWriter:
         self._loop = asyncio.get_running_loop()
         self._guard = asyncio.timeout(None)
         self._began: float | None = None
+        self._ended: RoomdError | None = None
+        """Why it was ended from outside."""
         self.resume: Callable[[], Mapping[str, str]] | None = None
         """What the caller needs to resume; set by the handler."""
 
@@ -79,11 +81,18 @@ class GuardedWriter:
             self._began = None
             self._guard.reschedule(self._loop.time())
 
+    def end(self, error: RoomdError) -> None:
+        """End the stream with an error, whatever it is at."""
+        if not self._guard.expired():
+            self._ended = error
+            self._guard.reschedule(self._loop.time())
+
     async def run(self, body: Awaitable[None]) -> None:
         """Run what writes.
 
         Raises:
             ResourceExhausted: SLOW_CONSUMER, with what ``resume`` says as metadata.
+            RoomdError: what ``end`` was told.
         """
         self._watch.add(self)
         try:
@@ -92,6 +101,8 @@ class GuardedWriter:
         except TimeoutError:
             if not self._guard.expired():
                 raise
+            if self._ended is not None:
+                raise self._ended from None
             raise ResourceExhausted(
                 pb.ERROR_REASON_SLOW_CONSUMER,
                 "the reader kept the server waiting; resume from where you are",
