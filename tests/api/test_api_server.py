@@ -264,6 +264,19 @@ async def test_refusals_are_logged_without_payload(caplog: pytest.LogCaptureFixt
     assert "canary" not in caplog.text
 
 
+async def test_who_is_turned_away_at_the_door_is_logged_under_the_request_id_that_was_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "roomd.api")
+    async with serving(credentials=DevKey()) as client:
+        told = [
+            (await failure_of(client.unary(GET, pb.GetRoomRequest(room_id="r")))).request_id,
+            (await failure_of(client.bidi(CONNECT).read())).request_id,
+        ]
+    assert all(told)
+    assert [one.request_id for one in caplog.records if one.name == "roomd.api"] == told
+
+
 # ------------------------------------------------------------------ credentials
 
 CREDENTIALS = [

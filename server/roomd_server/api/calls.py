@@ -114,7 +114,7 @@ def unary_call(
         times[name, status_code(refused).name].observe(monotonic() - began)
         if span is not None:
             end_call(span, status_code(refused).name, refused.reason_name)
-        log_refused(path, caller, began, refused)
+        log_refused(path, caller, request_id, began, refused)
         return await refuse(context, refused, request_id)
 
     return grpc.unary_unary_rpc_method_handler(serve)
@@ -227,5 +227,5 @@ async def _serve_stream(
     ended[name, status_code(refused).name] += 1
     if refused.reason == pb.ERROR_REASON_SLOW_CONSUMER:
         concerns.tallies.slow_consumers[name] += 1
-    log_refused(method.path, caller, began, refused)
+    log_refused(method.path, caller, request_id, began, refused)
     await refuse(context, refused, request_id)

@@ -30,13 +30,22 @@ def log_ok(method: str, caller: Caller, began: float) -> None:
         _write(logging.DEBUG, method, "OK", "", caller, began)
 
 
-def log_refused(method: str, caller: Caller, began: float, error: RoomdError) -> None:
+def log_refused(
+    method: str, caller: Caller, request_id: str, began: float, error: RoomdError
+) -> None:
     """Log a call that was answered with an error, at INFO; one that was turned away because there
     are too many, at DEBUG: it must cost next to nothing, and is counted.
+
+    Args:
+        method: The path.
+        caller: Who called; nobody, when that is what was refused.
+        request_id: What the caller was told.
+        began: Of ``time.monotonic``.
+        error: The answer.
     """
     level = logging.DEBUG if error.reason in _TOO_MANY else logging.INFO
     if _log.isEnabledFor(level):
-        _write(level, method, status_code(error).name, error.reason_name, caller, began)
+        _write(level, method, status_code(error).name, error.reason_name, caller, began, request_id)
 
 
 def log_cancelled(method: str, caller: Caller, began: float) -> None:
@@ -56,7 +65,16 @@ def log_fault(method: str, request_id: str, fault: Exception) -> None:
     )
 
 
-def _write(level: int, method: str, code: str, reason: str, caller: Caller, began: float) -> None:
+def _write(
+    level: int,
+    method: str,
+    code: str,
+    reason: str,
+    caller: Caller,
+    began: float,
+    request_id: str = "",
+) -> None:
+    request_id = request_id or caller.request_id
     took_ms = (time.monotonic() - began) * 1000
     _log.log(
         level,
@@ -65,13 +83,13 @@ def _write(level: int, method: str, code: str, reason: str, caller: Caller, bega
         code,
         f"/{reason}" if reason else "",
         took_ms,
-        caller.request_id,
+        request_id,
         extra={
             "method": method,
             "code": code,
             "reason": reason,
             "took_ms": round(took_ms, 3),
-            "request_id": caller.request_id,
+            "request_id": request_id,
             "org": caller.org,
         },
     )
