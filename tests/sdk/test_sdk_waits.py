@@ -11,6 +11,7 @@ from api_fakes import routes_with, serving, until
 
 from roomd import Reconnect, RoomKit, WebSocketChannel
 from roomd import v1 as pb
+from roomd_server.core.errors import Unauthenticated
 
 HELD_SECONDS = 0.02
 COUNT = 5
@@ -87,3 +88,27 @@ async def test_the_waits_grow_while_a_stream_never_serves_long(name: str) -> Non
 @pytest.mark.parametrize("name", STREAMS)
 async def test_the_waits_start_anew_after_steady_serving(name: str) -> None:
     assert await waits(name, steady_seconds=HELD_SECONDS / 4) == [0] * COUNT
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_a_stream_whose_key_was_taken_back_is_not_dialled_again(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, serve, use = STREAMS[name]
+    calls = 0
+
+    async def taken_back(caller: Any, request: Any) -> AsyncIterator[Any]:
+        nonlocal calls
+        calls += 1
+        async for response in serve(caller, request):
+            yield response
+        raise Unauthenticated(pb.ERROR_REASON_CREDENTIAL_INVALID, "this key is not valid here")
+
+    attempts.clear()
+    async with serving(routes_with({path: taken_back})) as server:
+        address = f"127.0.0.1:{server.server.ports[0]}"
+        async with RoomKit(address, reconnect=Counted()) as kit:
+            await use(kit)
+            await until(lambda: "this key is not valid here" in caplog.text)
+            await asyncio.sleep(HELD_SECONDS)
+    assert (calls, attempts) == (1, [])

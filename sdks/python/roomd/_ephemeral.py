@@ -9,7 +9,7 @@ import logging
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import Client, error_from, opening
+from roomd._client import REFUSALS, Client, error_from, opening
 from roomd._convert import mapping, moment
 from roomd._reconnect import Waits
 from roomd.models.enums import EphemeralEventType
@@ -60,7 +60,8 @@ class EphemeralSubscription:
                 if not self._opened.done() and error.code() != grpc.StatusCode.UNAVAILABLE:
                     self._opened.set_exception(error_from(error))
                     return
-                if error.code() == grpc.StatusCode.NOT_FOUND:
+                if error.code() in REFUSALS or error.code() == grpc.StatusCode.NOT_FOUND:
+                    log.warning("room %s is not watched: %s", self._room_id, error.details())
                     return
             since = self._served_since
             await asyncio.sleep(waits.lost(loop.time() - since if since is not None else 0.0))
