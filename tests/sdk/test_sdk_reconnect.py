@@ -162,3 +162,20 @@ async def test_two_workers_of_one_name_share_the_work(server: ServerProcess) -> 
         await say(second, "ws", "one more", "room")
         await until(lambda: len(served) == 21)
         assert served[-1] == "second"
+
+
+async def test_what_is_said_between_two_live_streams_is_in_the_timeline_only(kit: RoomKit) -> None:
+    seen: list[RoomEvent] = []
+    viewer = websocket("ws-viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event))
+    await furnish(kit, "room", websocket("ws"), viewer)
+    await say(kit, "ws", "before")
+    await until(lambda: seen)
+    await kit.disconnect_websocket("ws-viewer", "conn")
+    await say(kit, "ws", "between")
+    await kit.connect_websocket("ws-viewer", "conn", lambda _conn, event: seen.append(event))
+    missed = await kit.get_timeline("room", after_index=seen[-1].index)
+    assert [event.content.body for event in missed] == ["between"]
+    await say(kit, "ws", "after")
+    await until(lambda: len(seen) > 1)
+    assert [event.content.body for event in seen] == ["before", "after"]

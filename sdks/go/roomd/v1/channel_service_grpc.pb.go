@@ -84,6 +84,11 @@ type ChannelServiceClient interface {
 	// A live client connection of a channel with implementation `connection`. Open first;
 	// then messages, typing and receipts one way, deliveries and deltas the other, both
 	// batched. A message is echoed to the channel's other connections, not to this one.
+	// A connection shows what happens while it is open and has no cursor: what is committed
+	// between two of them does not come later. When nobody else of the channel was connected the
+	// delivery has FAILED with `no_connection` (ListDeliveries, RetryDelivery); the timeline has
+	// the event in any case (ListEvents with the last index seen). Who must miss nothing
+	// subscribes (RoomService.SubscribeRoom), which goes on from a cursor.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ChannelServiceConnectRequest, ChannelServiceConnectResponse], error)
 }
 
@@ -314,6 +319,11 @@ type ChannelServiceServer interface {
 	// A live client connection of a channel with implementation `connection`. Open first;
 	// then messages, typing and receipts one way, deliveries and deltas the other, both
 	// batched. A message is echoed to the channel's other connections, not to this one.
+	// A connection shows what happens while it is open and has no cursor: what is committed
+	// between two of them does not come later. When nobody else of the channel was connected the
+	// delivery has FAILED with `no_connection` (ListDeliveries, RetryDelivery); the timeline has
+	// the event in any case (ListEvents with the last index seen). Who must miss nothing
+	// subscribes (RoomService.SubscribeRoom), which goes on from a cursor.
 	Connect(grpc.BidiStreamingServer[ChannelServiceConnectRequest, ChannelServiceConnectResponse]) error
 	mustEmbedUnimplementedChannelServiceServer()
 }

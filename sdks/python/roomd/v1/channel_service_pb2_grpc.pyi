@@ -62,6 +62,11 @@ class ChannelServiceStub:
     """A live client connection of a channel with implementation `connection`. Open first;
     then messages, typing and receipts one way, deliveries and deltas the other, both
     batched. A message is echoed to the channel's other connections, not to this one.
+    A connection shows what happens while it is open and has no cursor: what is committed
+    between two of them does not come later. When nobody else of the channel was connected the
+    delivery has FAILED with `no_connection` (ListDeliveries, RetryDelivery); the timeline has
+    the event in any case (ListEvents with the last index seen). Who must miss nothing
+    subscribes (RoomService.SubscribeRoom), which goes on from a cursor.
     """
 
 class ChannelServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -214,6 +219,11 @@ class ChannelServiceServicer(metaclass=_abc_1.ABCMeta):
         """A live client connection of a channel with implementation `connection`. Open first;
         then messages, typing and receipts one way, deliveries and deltas the other, both
         batched. A message is echoed to the channel's other connections, not to this one.
+        A connection shows what happens while it is open and has no cursor: what is committed
+        between two of them does not come later. When nobody else of the channel was connected the
+        delivery has FAILED with `no_connection` (ListDeliveries, RetryDelivery); the timeline has
+        the event in any case (ListEvents with the last index seen). Who must miss nothing
+        subscribes (RoomService.SubscribeRoom), which goes on from a cursor.
         """
 
 def add_ChannelServiceServicer_to_server(servicer: ChannelServiceServicer, server: _aio.Server) -> None: ...

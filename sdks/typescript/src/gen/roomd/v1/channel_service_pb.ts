@@ -1562,6 +1562,11 @@ export const ChannelService: GenService<{
    * A live client connection of a channel with implementation `connection`. Open first;
    * then messages, typing and receipts one way, deliveries and deltas the other, both
    * batched. A message is echoed to the channel's other connections, not to this one.
+   * A connection shows what happens while it is open and has no cursor: what is committed
+   * between two of them does not come later. When nobody else of the channel was connected the
+   * delivery has FAILED with `no_connection` (ListDeliveries, RetryDelivery); the timeline has
+   * the event in any case (ListEvents with the last index seen). Who must miss nothing
+   * subscribes (RoomService.SubscribeRoom), which goes on from a cursor.
    *
    * @generated from rpc roomd.v1.ChannelService.Connect
    */
