@@ -49,7 +49,8 @@ def test_what_was_given_up_is_listed_replayed_and_purged(tmp_path: Path) -> None
         replayed = roomd("hooks", "parked", "replay", "audit", "--room", "support", *at)
         assert replayed.stdout.strip() == "replayed 1"
         assert json.loads(roomd("hooks", "list", "--json", *at).stdout)["backlog"] == "1"
-        unknown = roomd("hooks", "parked", "list", "nobody", *at)
+        assert roomd("hooks", "delete", "audit", *at).stdout == "deleted audit\n"
+        unknown = roomd("hooks", "delete", "audit", *at)
         assert unknown.returncode == 1
         assert "HOOK_NOT_FOUND" in unknown.stderr
     finally:

@@ -46,14 +46,22 @@ def test_every_task_is_there_in_every_language() -> None:
     assert not missing
 
 
+def stored_hooks(server: ServerProcess) -> str:
+    """What is left of hooks, which nobody who tries an example wants to keep."""
+    command = [sys.executable, "-m", "roomd_server.cli", "hooks", "list", "--json"]
+    return finished(command, EXAMPLES, address=server.address, key=KEY)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_python(task: str, server: ServerProcess) -> None:
     command = [sys.executable, "-X", "utf8", "-W", "error", str(EXAMPLES / task / "python/main.py")]
     printed = finished(command, EXAMPLES, address=server.address, key=KEY)
     assert printed == expected(task)
+    assert stored_hooks(server) == ""
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_go(task: str, binaries: Path, server: ServerProcess) -> None:
     printed = finished([str(binaries / task)], EXAMPLES, address=server.address, key=KEY)
     assert printed == expected(task)
+    assert stored_hooks(server) == ""

@@ -13,6 +13,7 @@ from roomd import (
     HookExecution,
     HookResult,
     HookTrigger,
+    NotFoundError,
     RoomKit,
     SQLiteStore,
     Task,
@@ -124,3 +125,23 @@ async def test_two_hooks_of_a_kit_cannot_share_what_waits(kit: RoomKit) -> None:
     Audit().attach(kit)
     with pytest.raises(ValueError, match="already"):
         Audit().attach(kit)
+
+
+async def test_a_hook_that_is_deleted_is_told_nothing_and_nothing_waits_for_it(
+    kit: RoomKit,
+) -> None:
+    audit = Audit()
+    audit.attach(kit)
+    await furnish(kit, "room", websocket("ws"))
+    await say(kit, "ws", "never")
+    await until(lambda: audit.seen)
+    await kit.delete_hook("audit")
+    await say(kit, "ws", "unheard")
+    with pytest.raises(NotFoundError):
+        await kit.delete_hook("audit")
+    anew = Audit()
+    anew.attach(kit)
+    await say(kit, "ws", "heard")
+    await until(lambda: anew.seen)
+    assert (audit.seen, anew.seen) == (["never"], ["heard"])
+    assert await kit.list_parked("audit") == []

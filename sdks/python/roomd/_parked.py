@@ -1,4 +1,4 @@
-"""Calls about what durable hooks gave up."""
+"""Calls about durable hooks: what they gave up, and their end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from roomd.models.hook import ParkedInvocation
 PAGE_SIZE = 1000
 
 
-class ParkedCalls:
-    """Lists, replays and purges parked invocations."""
+class DurableCalls:
+    """Lists, replays and purges parked invocations, and deletes hooks."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -63,6 +63,11 @@ class ParkedCalls:
             "HookService/PurgeParkedInvocations", request, pb.PurgeParkedInvocationsResponse
         )
         return response.purged
+
+    async def delete(self, hook: str) -> None:
+        """Delete a hook and what waits for it."""
+        request = pb.DeleteHookRequest(name=hook)
+        await self._session.call("HookService/DeleteHook", request, pb.DeleteHookResponse)
 
 
 def parked_from_pb(parked: pb.ParkedInvocation) -> ParkedInvocation:

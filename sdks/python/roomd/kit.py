@@ -15,7 +15,7 @@ from roomd._events import EventCalls
 from roomd._hooks import HookFn, HookOptions, hook_handler
 from roomd._live import SendFn, StreamSendFn
 from roomd._names import free_name, function_name
-from roomd._parked import ParkedCalls
+from roomd._parked import DurableCalls
 from roomd._people import PeopleCalls
 from roomd._realtime import RealtimeCalls
 from roomd._reconnect import Reconnect
@@ -132,7 +132,7 @@ class RoomKit:
         self._bindings = BindingCalls(self._session)
         self._people = PeopleCalls(self._session)
         self._live = RealtimeCalls(self._session)
-        self._parked = ParkedCalls(self._session)
+        self._durable = DurableCalls(self._session)
         self._reader = StoreReader(self._session)
         self._shares_server = address is not None
         self._hook_names: set[str] = set()
@@ -333,7 +333,7 @@ class RoomKit:
         it waits on the server under its ``name``, which it must have. It is told of each room
         in order, and again with the same ``current_invocation().id`` when the function raises
         or the program dies. After ``max_attempts`` (10), or a ``GiveUpError``, it is parked: see
-        ``list_parked``. The hook stays when the kit is closed.
+        ``list_parked``. The hook stays when the kit is closed, until ``delete_hook``.
         """
         if durable and not name:
             raise ValueError("a durable hook needs a name: what waits for it is kept under it")
@@ -400,15 +400,26 @@ class RoomKit:
             self._session.drop_handler(full)
         return Done(bool(names))
 
+    async def delete_hook(self, name: str) -> None:
+        """Delete a durable hook, everything that waits for it, and what it gave up.
+
+        Raises:
+            NotFoundError: the server has no hook of that name.
+        """
+        if name in self._hook_names:
+            self._hook_names.discard(name)
+            self._session.drop_handler(name)
+        await self._durable.delete(name)
+
     async def list_parked(self, hook: str, room_id: str | None = None) -> list[ParkedInvocation]:
         """What a durable hook gave up, by room, in a room in the order in which it happened."""
-        return await self._parked.list(hook, room_id)
+        return await self._durable.list(hook, room_id)
 
     async def replay_parked(
         self, hook: str, invocation_ids: Collection[str] = (), room_id: str | None = None
     ) -> int:
         """Let a durable hook be told again what it gave up (all, or these); how many."""
-        return await self._parked.replay(hook, invocation_ids, room_id)
+        return await self._durable.replay(hook, invocation_ids, room_id)
 
     async def purge_parked(
         self,
@@ -418,7 +429,7 @@ class RoomKit:
         before: datetime | None = None,
     ) -> int:
         """Forget what a durable hook gave up (all, these, or before a time); how many."""
-        return await self._parked.purge(hook, invocation_ids, room_id, before)
+        return await self._durable.purge(hook, invocation_ids, room_id, before)
 
     def on(self, event_type: str) -> Callable[[F], F]:
         """Make a function a handler of framework events of a type."""

@@ -40,6 +40,14 @@ def add(subparsers: Subparsers) -> None:
     workers.set_defaults(run=list_workers)
     watching.add(verbs)
     parked.add(verbs)
+    delete = verbs.add_parser(
+        "delete",
+        help="remove a hook, what waits for it, and what it gave up",
+        epilog="example: roomd hooks delete audit",
+    )
+    delete.add_argument("name", help="name of the hook")
+    add_connection(delete)
+    delete.set_defaults(run=delete_hook)
     test = verbs.add_parser(
         "test",
         help="run a text through a room's hooks; nothing is stored",
@@ -126,6 +134,21 @@ async def list_workers(options: argparse.Namespace) -> int:
             for worker in page.workers
         ),
     )
+    return 0
+
+
+async def delete_hook(options: argparse.Namespace) -> int:
+    """Remove a hook."""
+    async with connect(options) as channel:
+        response = await HookServiceStub(channel).DeleteHook(
+            pb.DeleteHookRequest(name=options.name),
+            metadata=metadata(options),
+            timeout=CALL_SECONDS,
+        )
+    if options.json:
+        print_json(response)
+    else:
+        print(f"deleted {options.name}")
     return 0
 
 

@@ -2,7 +2,8 @@
 //
 // The hook is stored and durable: nothing is missed, also while no worker is there. An invocation
 // may come twice, after a crash for example, and has the same id then: the id is the key of the
-// entry.
+// entry. Such a hook stays on the server when the program ends, which is what it is for; here it is
+// deleted at the end, or it would go on collecting.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/roomd/roomd/sdks/go/roomd"
 	roomdv1 "github.com/roomd/roomd/sdks/go/roomd/v1"
@@ -27,8 +29,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	room := client.Room("audit-" + rand.Text())
-	web, hook := room.ID()+"-web", "audit-go"
+	room := client.Room("audit-" + strings.ToLower(rand.Text()))
+	web, hook := room.ID()+"-web", room.ID()
 	channel := &roomdv1.Channel{ChannelId: web, Type: roomdv1.ChannelType_CHANNEL_TYPE_WEBSOCKET}
 	if _, err := client.Register(ctx, channel); err != nil {
 		return err

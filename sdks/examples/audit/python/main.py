@@ -2,7 +2,8 @@
 
 The hook is stored and durable: nothing is missed, also while this program is away. An invocation
 may come twice, after a crash for example, and has the same id then: the id is the key of the
-entry.
+entry. Such a hook stays on the server when the program ends, which is what it is for; here it is
+deleted at the end, or it would go on collecting.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ async def main() -> None:
         @kit.hook(
             HookTrigger.AFTER_BROADCAST,
             HookExecution.ASYNC,
-            name="audit-python",
+            name=room,
             channel_ids={web.channel_id},
             durable=True,
         )
@@ -53,6 +54,7 @@ async def main() -> None:
         while len(entries) < 2:
             invocation_id, line = await written.get()
             entries[invocation_id] = line
+        await kit.delete_hook(room)
     for entry in entries.values():
         print(entry)
 

@@ -3,7 +3,8 @@
  *
  * The hook is stored and durable: nothing is missed, also while no worker is there. An invocation
  * may come twice, after a crash for example, and has the same id then: the id is the key of the
- * entry.
+ * entry. Such a hook stays on the server when the program ends, which is what it is for; here it is
+ * deleted at the end, or it would go on collecting.
  */
 import {
   ChannelType,
