@@ -57,6 +57,12 @@ class Settings(BaseModel):
     parked_retention_days: float = Field(
         30.0, gt=0, le=3650, description="how long what durable observers gave up is kept"
     )
+    retention_days: float | None = Field(
+        None, gt=0, le=3650, description="how long rooms keep their events; empty: for ever"
+    )
+    closed_retention_days: float | None = Field(
+        None, gt=0, le=3650, description="how long closed rooms are kept; empty: for ever"
+    )
     inbound_per_second: float | None = Field(
         None, gt=0, description="messages per second and channel that are let in"
     )
@@ -100,11 +106,17 @@ class Settings(BaseModel):
         return EngineOptions(
             process_timeout_seconds=self.process_timeout_seconds,
             max_chain_depth=self.max_chain_depth,
+            retention_seconds=_seconds(self.retention_days),
+            closed_retention_seconds=_seconds(self.closed_retention_days),
             max_live_rooms=self.max_live_rooms,
             max_in_flight=self.max_in_flight,
             inbound_rate_limit=_per_second(self.inbound_per_second),
             organization_inbound_rate_limit=_per_second(self.organization_inbound_per_second),
         )
+
+
+def _seconds(days: float | None) -> float | None:
+    return None if days is None else days * 86_400.0
 
 
 def _per_second(rate: float | None) -> pb.RateLimit | None:

@@ -17,7 +17,7 @@ from roomd_server.api.feeds import (
     item_frame,
 )
 from roomd_server.api.routes import StreamWriter
-from roomd_server.core.errors import OutOfRange
+from roomd_server.core.errors import OutOfRange, history_truncated
 from roomd_server.core.log import Position
 
 NODE_DRAINING = "NODE_DRAINING"
@@ -260,7 +260,7 @@ class _Reader:
         stretch = await self.feed.feed.load(self.position, PAGE_ENTRIES)
         _check_kept(self.feed, self.position, stretch.oldest)
         if not stretch.entries:
-            raise _truncated(self.feed, "what comes next is not kept any more")
+            raise _truncated(self.feed, "what comes next is not kept any more", stretch.oldest)
         chunk = self.feed.join(stretch.entries, self.position, self._types)
         self.position = chunk.after
         return chunk.data
@@ -276,22 +276,19 @@ def _start_position(feed: SharedFeed, start: pb.RoomStart, oldest: Position) -> 
         case _:
             return head
     if position.index > head.index or position.change > head.change:
-        raise _truncated(feed, "the start lies behind the room's newest event")
+        raise _truncated(feed, "the start lies behind the room's newest event", oldest)
     _check_kept(feed, position, oldest)
     return position
 
 
 def _check_kept(feed: SharedFeed, position: Position, oldest: Position) -> None:
     if position.index < oldest.index or position.change < oldest.change:
-        raise _truncated(feed, "the start lies before what is kept")
+        raise _truncated(feed, "the start lies before what is kept", oldest)
 
 
-def _truncated(feed: SharedFeed, message: str) -> OutOfRange:
-    return OutOfRange(
-        pb.ERROR_REASON_HISTORY_TRUNCATED,
-        f"{message}; read the timeline again and subscribe without a start",
-        metadata={"room_id": feed.room_id},
-    )
+def _truncated(feed: SharedFeed, message: str, oldest: Position) -> OutOfRange:
+    advice = f"{message}; read the timeline again and subscribe without a start"
+    return history_truncated(feed.room_id, advice, oldest.index)
 
 
 def _room_ending(feed: SharedFeed) -> bytes:

@@ -41,6 +41,7 @@ from roomd_server.core.ports import (
 from roomd_server.core.proactive import Proactive, ProactiveParts
 from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.redelivery import Redelivery
+from roomd_server.core.retention import Retention
 from roomd_server.core.rooms import Rooms
 from roomd_server.core.roster import Roster
 from roomd_server.core.routing import Router
@@ -91,6 +92,7 @@ class Engine:
             store, self.directory, self.rooms, once, clock, ids, self.notifier
         )
         self.timers = TimerService(store, self.directory, self.rooms, clock, self.notifier)
+        self.retention = Retention(store, self.directory, self.lifecycle, clock, options)
         self.roster = Roster(self.rooms, self.notifier, clock, ids)
         self.notes = Notes(store, self.rooms, once, self.notifier, clock, ids)
         self.timeline = Timeline(store, self.rooms, clock)
@@ -189,7 +191,12 @@ class Engine:
         await self.channels.load()
         await self.lanes.recover()
         await self.proactive.recover()
-        for work in (self.timers.run_timers, self.desk.run_leases, self._purge_keys):
+        for work in (
+            self.timers.run_timers,
+            self.desk.run_leases,
+            self.retention.run_retention,
+            self._purge_keys,
+        ):
             self._background.append(asyncio.ensure_future(self._keep_running(work)))
 
     async def close(self) -> None:

@@ -154,6 +154,15 @@ def invalid(field: str, description: str) -> InvalidArgument:
     )
 
 
+def history_truncated(room_id: str, message: str, oldest_index: int) -> OutOfRange:
+    """Build the error for a reader that would miss what is not kept any more."""
+    return OutOfRange(
+        pb.ERROR_REASON_HISTORY_TRUNCATED,
+        message,
+        metadata={"room_id": room_id, "oldest_index": str(oldest_index)},
+    )
+
+
 def room_not_found(room_id: str) -> NotFound:
     """Build the error for a room that is not there."""
     return NotFound(

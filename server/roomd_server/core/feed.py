@@ -8,8 +8,10 @@ from typing import NamedTuple
 from roomd import v1 as pb
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.log import (
+    BEGINNING,
     LogEntry,
     Position,
+    bare,
     changed_event_id,
     event_item,
     revised_change,
@@ -79,7 +81,7 @@ class RoomFeed:
                 position = Position(position.index, entry.sequence + 1)
                 item = await self._as_now(entry.item, present)
                 entries.append(LogEntry(item, position, 0))
-        return LogStretch(entries, _oldest(page))
+        return LogStretch(entries, page.oldest)
 
     async def _as_now(self, item: bytes, present: dict[str, pb.RoomEvent]) -> bytes:
         """A stored change as it may be read now: it was written with what its event said
@@ -89,20 +91,19 @@ class RoomFeed:
             item: The change.
             present: Events by id, as they are now; those that are read are put in.
         """
-        event_id = changed_event_id(pb.StreamItem.FromString(item))
+        told = pb.StreamItem.FromString(item)
+        event_id = changed_event_id(told)
         if not event_id:
             return item
         if event_id not in present:
             actor = self._actor
             stored = await actor.store.get_event(actor.org, actor.room_id, event_id)
-            if stored is None:
-                return item
-            present[event_id] = shown(stored)
+            present[event_id] = bare(told.event_changed.event) if stored is None else shown(stored)
         return revised_change(item, present[event_id])
 
     async def oldest(self) -> Position:
         """The first position from which nothing is missing."""
-        return _oldest(await self._page(Position(0, 0), 1))
+        return (await self._page(BEGINNING, 1)).oldest
 
     async def _page(self, position: Position, limit: int) -> LogPage:
         actor = self._actor
@@ -143,7 +144,3 @@ class Feeds:
             Unavailable: the store does not answer.
         """
         return RoomFeed(await self._directory.get(org, room_id))
-
-
-def _oldest(page: LogPage) -> Position:
-    return Position(page.oldest_index or 0, page.oldest_change)

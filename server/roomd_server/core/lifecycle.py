@@ -74,7 +74,7 @@ ARCHIVE = Move(
     frozenset((ARCHIVED,)),
 )
 
-MUTABLE_PATHS = frozenset(("metadata", "labels", "timers"))
+MUTABLE_PATHS = frozenset(("metadata", "labels", "timers", "retention"))
 
 
 class RoomLifecycle:
@@ -113,6 +113,8 @@ class RoomLifecycle:
             return first
         room = self.new_room(caller.org, request.room_id)
         room.timers.CopyFrom(request.timers)
+        if request.HasField("retention"):
+            room.retention.CopyFrom(request.retention)
         room.metadata.CopyFrom(request.metadata)
         room.labels.update(request.labels)
         response = pb.CreateRoomResponse(room=room)
@@ -232,7 +234,7 @@ class RoomLifecycle:
     async def update_room(
         self, caller: Caller, request: pb.UpdateRoomRequest
     ) -> pb.UpdateRoomResponse:
-        """Change metadata (merged key by key), labels or timers (replaced).
+        """Change metadata (merged key by key), labels, timers or retention (replaced).
 
         Raises:
             NotFound: ROOM_NOT_FOUND.
@@ -254,6 +256,8 @@ class RoomLifecycle:
                 room.labels.update(new.labels)
             if "timers" in paths:
                 room.timers.CopyFrom(new.timers)
+            if "retention" in paths:
+                room.retention.CopyFrom(new.retention)
             room.etag = next_etag(room.etag)
             draft.tell_room("room_updated")
             await draft.commit()

@@ -33,6 +33,10 @@ class Position(NamedTuple):
     change: int
 
 
+BEGINNING = Position(0, 0)
+"""Before everything."""
+
+
 class LogEntry(NamedTuple):
     """One event or change, as every reader gets it."""
 
@@ -84,6 +88,19 @@ class RoomLog:
                 item = framed(_EVENT, now.SerializeToString())
             if item is not entry.item:
                 self._tail[place] = entry._replace(item=item)
+
+    def forget(self, kept_from: Position) -> None:
+        """Let go of what is not kept any more: all of it comes before all that is."""
+        self._older = [event for event in self._older if event.index >= kept_from.index]
+        while self._tail and _is_gone(self._tail[0], kept_from):
+            self._tail.popleft()
+        for place, entry in enumerate(self._tail):
+            told = None if entry.event_type else pb.StreamItem.FromString(entry.item)
+            if told is not None and changed_event_id(told):
+                event = told.event_changed.event
+                if event.index < kept_from.index:
+                    event.CopyFrom(bare(event))
+                    self._tail[place] = entry._replace(item=told.SerializeToString())
 
     def _append(self, entry: LogEntry) -> None:
         tail = self._tail
@@ -144,6 +161,12 @@ class RoomLog:
             yield from reversed(self._older)
 
 
+def _is_gone(entry: LogEntry, kept_from: Position) -> bool:
+    if entry.event_type:
+        return entry.after.index <= kept_from.index
+    return entry.after.change <= kept_from.change
+
+
 def event_item(event: pb.RoomEvent) -> bytes:
     """Serialise an event as a ``StreamItem``."""
     return framed(_EVENT, shown(event).SerializeToString())
@@ -186,6 +209,11 @@ def shown(event: pb.RoomEvent) -> pb.RoomEvent:
     if PREVIOUS in copy.metadata:
         del copy.metadata[PREVIOUS]
     return copy
+
+
+def bare(event: pb.RoomEvent) -> pb.RoomEvent:
+    """An event by its ids alone."""
+    return pb.RoomEvent(event_id=event.event_id, room_id=event.room_id, index=event.index)
 
 
 def lost_its_words(event: pb.RoomEvent) -> bool:

@@ -17,6 +17,10 @@ class EngineOptions:
     """An answer of this depth is stored BLOCKED."""
     key_retention_seconds: float = 24 * 3600.0
     """How long idempotency keys are remembered."""
+    retention_seconds: float | None = None
+    """How long rooms keep their events that do not say it themselves; None: for ever."""
+    closed_retention_seconds: float | None = None
+    """How long closed rooms are kept that do not say it themselves; None: for ever."""
     delivery_deadline_seconds: float = 300.0
     """For one delivery, unless its channel says otherwise."""
     attempt_timeout_seconds: float = 30.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from roomd import v1 as pb
+from roomd_server.core.log import BEGINNING, Position
 
 if TYPE_CHECKING:
     from roomd_server.core.tracing import Span
@@ -263,15 +264,25 @@ class RoomSnapshot:
     key_count: int
     """Live keys in all: more than ``recent_keys`` holds when the room is busy."""
     queued: list[QueuedText]
+    kept_from: Position = BEGINNING
+    """The first event and the first change that are kept."""
+
+
+class AgingRoom(NamedTuple):
+    """A room, and how far back it goes."""
+
+    org: str
+    room: pb.Room
+    oldest_time: float | None
+    """Wall time of the oldest event kept; None: there is none."""
 
 
 class LogPage(NamedTuple):
     """A stretch of a room's log, in order: events and changes merged by position."""
 
     entries: list[pb.RoomEvent | Change]
-    oldest_index: int | None
-    oldest_change: int
-    """First change kept; a reader that needs an older one has lost something."""
+    oldest: Position
+    """First event and first change kept; who needs an older one has lost something."""
     more: bool
 
 
@@ -363,6 +374,21 @@ class Store(Protocol):
 
     async def next_timer(self) -> float | None:
         """When the earliest timer is due."""
+
+    async def aging_rooms(self, after: tuple[str, str], limit: int) -> list[AgingRoom]:
+        """Rooms of all organizations by (org, room id), each behind ``after``."""
+
+    async def expired_until(self, org: str, room_id: str, before: float, limit: int) -> int:
+        """The index behind the oldest events that were made before a wall time: no younger
+        one is among them, and at most ``limit``; 0: there are none.
+        """
+
+    async def trim_room(self, org: str, room_id: str, index: int) -> Position:
+        """Remove the events below an index with their deliveries, words and changes, in one
+        transaction; the log goes on where it was. Stops at an event that an unfinished
+        delivery or a durable observer's waiting row still needs. Returns the first event and
+        the first change that are kept.
+        """
 
     async def get_event(
         self, org: str, room_id: str, event_id: str = "", index: int | None = None

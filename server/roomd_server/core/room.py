@@ -17,7 +17,7 @@ from typing import Protocol
 from roomd import v1 as pb
 from roomd_server.core.capabilities import described, of_type
 from roomd_server.core.keys import KeyMemory
-from roomd_server.core.log import Position, RoomLog, shown
+from roomd_server.core.log import Position, RoomLog, bare, revised_change, shown
 from roomd_server.core.permissions import Turns, may_see
 from roomd_server.core.ports import (
     Change,
@@ -75,6 +75,7 @@ class RoomActor:
         "ephemerals",
         "generating",
         "home",
+        "kept_from",
         "keys",
         "lock",
         "log",
@@ -114,6 +115,8 @@ class RoomActor:
         self.keys = keys
         self.queued: list[QueuedText] = list(snapshot.queued)
         self.log = RoomLog(Position(head, snapshot.next_change), snapshot.recent_events)
+        self.kept_from = snapshot.kept_from
+        """The first event and the first change that are kept."""
         self.edits = 0
         """Committed changes of events: an event that somebody kept may not be read any more
         once this has grown."""
@@ -179,7 +182,7 @@ class RoomActor:
                 self.edits += 1
                 self.log.revise(event)
             for change in writes.changes:
-                self.log.append_change(change.item)
+                self.log.append_change(_told(change.item, writes.changed_events))
             if writes.observer_rows and self._on_rows is not None:
                 self._on_rows(self.org, writes.observer_rows)
         elif _touches_state(writes):
@@ -191,6 +194,11 @@ class RoomActor:
         then(error)
         if self._waiters:
             self._release_waiters()
+
+    def trimmed(self, kept_from: Position) -> None:
+        """What lies before a position is not kept any more."""
+        self.kept_from = kept_from
+        self.log.forget(kept_from)
 
     def _release_waiters(self) -> None:
         while self._waiters and self._waiters[0][0] <= self._settled:
@@ -441,11 +449,20 @@ def timer_due(room: pb.Room) -> float | None:
 def event_changed(
     event: pb.RoomEvent, changed_paths: list[str], delivery: pb.Delivery | None = None
 ) -> bytes:
-    """Serialise a change of a stored event for the change log."""
+    """Serialise a change of a stored event for the change log: with the event's ids alone, for
+    what it says must go when the event does. Readers get the event as it is then.
+    """
     changed = pb.StreamItem.EventChanged(
-        event=shown(event), changed_paths=changed_paths, delivery=delivery
+        event=bare(event), changed_paths=changed_paths, delivery=delivery
     )
     return pb.StreamItem(event_changed=changed).SerializeToString()
+
+
+def _told(item: bytes, changed_events: Sequence[pb.RoomEvent]) -> bytes:
+    """A change as readers get it, with the event that changed."""
+    for event in changed_events:
+        item = revised_change(item, shown(event))
+    return item
 
 
 _NO_LABELS: dict[str, str] = {}

@@ -70,6 +70,7 @@ class Timeline:
         Raises:
             NotFound: ROOM_NOT_FOUND; BINDING_NOT_FOUND, when that channel is not attached.
             InvalidArgument: BAD_CURSOR.
+            OutOfRange: HISTORY_TRUNCATED.
         """
         actor = await self._rooms.read(caller, request.room_id)
         mark, size = paging.mark(caller, request), paging.page_size(request.page_size)
@@ -79,8 +80,14 @@ class Timeline:
         if parts is not None:
             _continue(query, paging.whole(parts[0]))
             query.offset = paging.whole(parts[1])
+        start = query.after_index
         found, more = within_bytes(*await self._page(actor, query, size))
         response = pb.ListEventsResponse()
+        # Asked once the page is read: what goes while it is read is told, too.
+        oldest = (await self._rooms.read(caller, request.room_id)).kept_from.index
+        if oldest:
+            response.oldest_index = oldest
+            _check_kept(request, start, oldest)
         if more is not None:
             response.next_page_token = paging.encode(mark, float(more), float(query.offset))
         events = [shown(event) for event in found]
@@ -305,6 +312,24 @@ def _query(room_id: str, request: pb.ListEventsRequest) -> EventQuery:
         before_index=request.before_index if request.HasField("before_index") else None,
         newest_first=request.newest_first,
         filter=request.filter if request.HasField("filter") else None,
+    )
+
+
+def _check_kept(request: pb.ListEventsRequest, start: int | None, oldest: int) -> None:
+    """Refuse a page in front of which something is missing that its reader counts on.
+
+    Args:
+        request: What was asked for.
+        start: The index behind which the page begins; None or -1: with the oldest one.
+        oldest: Index of the oldest event that is kept.
+
+    Raises:
+        OutOfRange: HISTORY_TRUNCATED.
+    """
+    if request.newest_first or start is None or start < 0 or start + 1 >= oldest:
+        return
+    raise errors.history_truncated(
+        request.room_id, "what comes next is not kept any more; read from the beginning", oldest
     )
 
 

@@ -363,7 +363,10 @@ class DurableObservers:
                 continue  # deleted meanwhile
             payload = payload_of(room.rows[0], events)
             if payload is None:
-                self._acknowledge(backlog, room)  # there is nothing to tell
+                # There is nothing to tell: it was parked, and its event is not kept any more.
+                detail = f"the event {room.rows[0].event_id} is not kept any more"
+                self.parking.report("hook_event_expired", backlog, room.room_id, detail)
+                self._acknowledge(backlog, room)
             elif not self._offer(backlog, room, payload, contexts.get(room.room_id)):
                 backlog.ready.appendleft(room)
 

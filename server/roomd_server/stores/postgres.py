@@ -14,7 +14,9 @@ import asyncpg
 
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
+from roomd_server.core.log import Position
 from roomd_server.core.ports import (
+    AgingRoom,
     Clock,
     DeliveryQuery,
     EventQuery,
@@ -31,6 +33,7 @@ from roomd_server.core.tallies import StoreTallies
 from roomd_server.stores import postgres_directory as directory
 from roomd_server.stores import postgres_observers as observers
 from roomd_server.stores import postgres_reads as reads
+from roomd_server.stores import postgres_retention as retention
 from roomd_server.stores import postgres_search as search
 from roomd_server.stores.postgres_link import Readers
 from roomd_server.stores.postgres_writer import PostgresWriter
@@ -176,6 +179,20 @@ class PostgresStore:
     async def next_timer(self) -> float | None:
         """See ``ports.Store.next_timer``."""
         return await self._read(directory.next_timer)
+
+    # ------------------------------------------------------------ what is not kept for ever
+
+    async def aging_rooms(self, after: tuple[str, str], limit: int) -> list[AgingRoom]:
+        """See ``ports.Store.aging_rooms``."""
+        return await self._read(retention.aging_rooms, after, limit)
+
+    async def expired_until(self, org: str, room_id: str, before: float, limit: int) -> int:
+        """See ``ports.Store.expired_until``."""
+        return await self._read(retention.expired_until, org, room_id, before, limit)
+
+    async def trim_room(self, org: str, room_id: str, index: int) -> Position:
+        """See ``ports.Store.trim_room``."""
+        return await self.writer.run(lambda conn: retention.trim(conn, org, room_id, index))
 
     # ------------------------------------------------------------ events
 

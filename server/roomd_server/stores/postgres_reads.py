@@ -10,6 +10,7 @@ from typing import Any
 
 from roomd import v1 as pb
 from roomd_server.core.keys import key_hash
+from roomd_server.core.log import Position
 from roomd_server.core.ports import (
     Change,
     DeliveryQuery,
@@ -22,6 +23,7 @@ from roomd_server.core.ports import (
 from roomd_server.core.times import seconds_of, timestamp
 from roomd_server.stores.log_order import merged
 from roomd_server.stores.postgres_query import Where, message, messages, rows, snapshot
+from roomd_server.stores.postgres_retention import OF_ROOM, OLDEST_CHANGE, OLDEST_INDEX
 from roomd_server.stores.postgres_tables import unescaped
 
 SNAPSHOT_EVENTS = 32
@@ -49,11 +51,11 @@ async def _load_room(conn: Any, org: str, room_id: str, now: float) -> RoomSnaps
         return None
     newest = await list_events(conn, org, EventQuery(room_id, SNAPSHOT_EVENTS, newest_first=True))
     scope = (org, f"room:{room_id}", now)
-    ((next_change, key_count),) = await rows(
+    ((next_change, key_count, *kept_from),) = await rows(
         conn,
-        """SELECT
-            (SELECT coalesce(max(sequence), -1) + 1 FROM changes WHERE org = $1 AND room_id = $2),
-            (SELECT count(*) FROM keys WHERE org = $1 AND scope = $3 AND expires > $4)""",
+        f"""SELECT greatest((SELECT max(sequence) + 1 FROM changes {OF_ROOM}), {OLDEST_CHANGE}),
+            (SELECT count(*) FROM keys WHERE org = $1 AND scope = $3 AND expires > $4),
+            {OLDEST_INDEX}, {OLDEST_CHANGE}""",
         (org, room_id, *scope[1:]),
     )
     keys = await rows(
@@ -84,6 +86,7 @@ async def _load_room(conn: Any, org: str, room_id: str, now: float) -> RoomSnaps
         ],
         key_count=key_count,
         queued=await _queued(conn, org, room_id),
+        kept_from=Position(*kept_from),
     )
 
 
@@ -202,16 +205,9 @@ async def read_log(
                 WHERE org = $1 AND room_id = $2 AND sequence >= $3 ORDER BY sequence LIMIT $4""",
             (org, room_id, position[1], limit + 1),
         )
-        ((oldest_index, oldest_change),) = await rows(
-            conn,
-            """SELECT
-                (SELECT min(idx) FROM events WHERE org = $1 AND room_id = $2),
-                (SELECT coalesce(min(sequence), 0) FROM changes
-                    WHERE org = $1 AND room_id = $2)""",
-            (org, room_id),
-        )
+        (oldest,) = await rows(conn, f"SELECT {OLDEST_INDEX}, {OLDEST_CHANGE}", (org, room_id))
     entries = merged(events, [Change(*row) for row in changes])
-    return LogPage(entries[:limit], oldest_index, oldest_change, len(entries) > limit)
+    return LogPage(entries[:limit], Position(*oldest), len(entries) > limit)
 
 
 async def thread_summaries(

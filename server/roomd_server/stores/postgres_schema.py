@@ -162,9 +162,18 @@ _OBSERVER_ROWS = (
     "CREATE INDEX observer_rows_parked ON observer_rows (park_time) WHERE parked",
 )
 
+_HORIZONS = (
+    # Where the log of a room begins, once older entries were removed: also when none is left.
+    f"""CREATE TABLE horizons (
+        org {_ID}, room_id {_ID}, oldest_index bigint NOT NULL, oldest_change bigint NOT NULL,
+        PRIMARY KEY (org, room_id)
+    )""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, handlers, search", _INITIAL),
     Migration(2, "what durable observers have still to see", _OBSERVER_ROWS),
+    Migration(3, "where the log of a room begins", _HORIZONS),
 )
 
 

@@ -201,6 +201,7 @@ OF_A_ROOM = (
     "changes",
     "queued",
     "observer_rows",
+    "horizons",
 )
 """Tables whose rows go with their room."""
 

@@ -52,11 +52,13 @@ DIAL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Pauses before the attempts to come back; the last one again and again."""
 CLOSE_TIMEOUT_SECONDS = 60.0
 
-_HEADS = """SELECT n, (SELECT coalesce(max(idx), -1) + 1 FROM events e
-        WHERE e.org = r.org AND e.room_id = r.room_id),
-    (SELECT coalesce(max(sequence), -1) + 1 FROM changes c
-        WHERE c.org = r.org AND c.room_id = r.room_id)
-    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r (org, room_id, n)"""
+_HEADS = """SELECT n,
+    greatest((SELECT max(idx) + 1 FROM events e
+        WHERE e.org = r.org AND e.room_id = r.room_id), h.oldest_index, 0),
+    greatest((SELECT max(sequence) + 1 FROM changes c
+        WHERE c.org = r.org AND c.room_id = r.room_id), h.oldest_change, 0)
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r (org, room_id, n)
+        LEFT JOIN horizons h ON h.org = r.org AND h.room_id = r.room_id"""
 
 
 class _Pending(NamedTuple):

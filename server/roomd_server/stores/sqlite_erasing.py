@@ -25,6 +25,7 @@ GOES_AT_ONCE = (
     "markers",
     "queued",
     "observer_rows",
+    "horizons",
 )
 """What is read or acted on across rooms."""
 _UNFINISHED = "DELETE FROM deliveries WHERE org = ? AND room_id = ? AND state IN (1, 2)"

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from roomd import v1 as pb
 from roomd_server.core.keys import key_hash
+from roomd_server.core.log import Position
 from roomd_server.core.ports import (
     Change,
     DeliveryQuery,
@@ -25,6 +26,7 @@ from roomd_server.core.ports import (
 )
 from roomd_server.core.times import seconds_of, timestamp
 from roomd_server.stores.log_order import merged
+from roomd_server.stores.sqlite_retention import OF_ROOM, OLDEST_CHANGE, OLDEST_INDEX
 
 M = TypeVar("M", bound=Message)
 
@@ -65,8 +67,10 @@ def load_room(conn: sqlite3.Connection, org: str, room_id: str, now: float) -> R
     if room is None:
         return None
     newest = list_events(conn, org, EventQuery(room_id, SNAPSHOT_EVENTS, newest_first=True))
-    (next_change,) = conn.execute(
-        "SELECT coalesce(max(sequence), -1) + 1 FROM changes WHERE org = ? AND room_id = ?", key
+    next_change, *kept_from = conn.execute(
+        f"""SELECT max((SELECT coalesce(max(sequence), -1) + 1 FROM changes {OF_ROOM}),
+                {OLDEST_CHANGE}), {OLDEST_INDEX}, {OLDEST_CHANGE}""",
+        key,
     ).fetchone()
     live = "FROM keys WHERE org = ? AND scope = ? AND expires > ?"
     scope = (org, f"room:{room_id}", now)
@@ -94,6 +98,7 @@ def load_room(conn: sqlite3.Connection, org: str, room_id: str, now: float) -> R
         recent_keys=[(name, mark, value.decode()) for name, mark, value in reversed(keys)],
         key_count=key_count,
         queued=_queued(conn, org, room_id),
+        kept_from=Position(*kept_from),
     )
 
 
@@ -228,14 +233,9 @@ def read_log(
             (*key, position[1], limit + 1),
         ).fetchall()
     ]
-    (oldest_index,) = conn.execute(
-        "SELECT min(idx) FROM events WHERE org = ? AND room_id = ?", key
-    ).fetchone()
-    (oldest_change,) = conn.execute(
-        "SELECT coalesce(min(sequence), 0) FROM changes WHERE org = ? AND room_id = ?", key
-    ).fetchone()
+    oldest = conn.execute(f"SELECT {OLDEST_INDEX}, {OLDEST_CHANGE}", key).fetchone()
     entries = merged(events, changes)
-    return LogPage(entries[:limit], oldest_index, oldest_change, len(entries) > limit)
+    return LogPage(entries[:limit], Position(*oldest), len(entries) > limit)
 
 
 def thread_summaries(

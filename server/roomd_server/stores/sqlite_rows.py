@@ -19,6 +19,7 @@ from roomd import v1 as pb
 from roomd_server.core.ports import ObserverRow, StoreConflict, WriteSet
 from roomd_server.core.times import seconds_of
 from roomd_server.stores.sqlite_erasing import begin_erasing
+from roomd_server.stores.sqlite_retention import OF_ROOM, OLDEST_CHANGE, OLDEST_INDEX
 from roomd_server.stores.sqlite_statements import (
     BINDING_PUT,
     BINDING_REMOVE,
@@ -80,11 +81,11 @@ class Heads:
         head = self.staged.get(key) or self._kept.get(key)
         if head is None:
             (head,) = conn.execute(
-                """SELECT
-                    (SELECT coalesce(max(idx), -1) + 1 FROM events
-                        WHERE org = ?1 AND room_id = ?2),
-                    (SELECT coalesce(max(sequence), -1) + 1 FROM changes
-                        WHERE org = ?1 AND room_id = ?2)""",
+                f"""SELECT
+                    max((SELECT coalesce(max(idx), -1) + 1 FROM events {OF_ROOM}),
+                        {OLDEST_INDEX}),
+                    max((SELECT coalesce(max(sequence), -1) + 1 FROM changes {OF_ROOM}),
+                        {OLDEST_CHANGE})""",
                 key,
             )
         return head

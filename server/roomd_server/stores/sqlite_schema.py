@@ -160,11 +160,21 @@ _ERASURES = (
     ) WITHOUT ROWID""",
 )
 
+_HORIZONS = (
+    # Where the log of a room begins, once older entries were removed: also when none is left.
+    """CREATE TABLE horizons (
+        org TEXT NOT NULL, room_id TEXT NOT NULL,
+        oldest_index INTEGER NOT NULL, oldest_change INTEGER NOT NULL,
+        PRIMARY KEY (org, room_id)
+    ) WITHOUT ROWID""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, search", _INITIAL),
     Migration(2, "handlers that are no hooks", _HANDLERS),
     Migration(3, "what durable observers have still to see", _OBSERVER_ROWS),
     Migration(4, "rooms that are being erased", _ERASURES),
+    Migration(5, "where the log of a room begins", _HORIZONS),
 )
 
 

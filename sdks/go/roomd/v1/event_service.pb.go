@@ -912,7 +912,7 @@ type ListEventsRequest struct {
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From the answer before.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only greater indexes.
+	// Only greater indexes. Unset or -1: from the oldest one kept.
 	AfterIndex *int64 `protobuf:"varint,4,opt,name=after_index,json=afterIndex,proto3,oneof" json:"after_index,omitempty"`
 	// Only smaller indexes.
 	BeforeIndex *int64 `protobuf:"varint,5,opt,name=before_index,json=beforeIndex,proto3,oneof" json:"before_index,omitempty"`
@@ -1028,6 +1028,8 @@ type ListEventsResponse struct {
 	Events []*RoomEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Empty: there are no more.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Events with smaller indexes are not kept any more. Unset: all are kept.
+	OldestIndex   *int64 `protobuf:"varint,3,opt,name=oldest_index,json=oldestIndex,proto3,oneof" json:"oldest_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1074,6 +1076,13 @@ func (x *ListEventsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListEventsResponse) GetOldestIndex() int64 {
+	if x != nil && x.OldestIndex != nil {
+		return *x.OldestIndex
+	}
+	return 0
 }
 
 // See SearchEvents.
@@ -2669,10 +2678,12 @@ const file_roomd_v1_event_service_proto_rawDesc = "" +
 	"\x06offset\x18\b \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x80\x84.AR\x06offset\x12-\n" +
 	"\x12include_deliveries\x18\t \x01(\bR\x11includeDeliveriesB\x0e\n" +
 	"\f_after_indexB\x0f\n" +
-	"\r_before_index\"i\n" +
+	"\r_before_index\"\xa2\x01\n" +
 	"\x12ListEventsResponse\x12+\n" +
 	"\x06events\x18\x01 \x03(\v2\x13.roomd.v1.RoomEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n" +
+	"\foldest_index\x18\x03 \x01(\x03H\x00R\voldestIndex\x88\x01\x01B\x0f\n" +
+	"\r_oldest_index\"\xb5\x01\n" +
 	"\x13SearchEventsRequest\x12\x1f\n" +
 	"\x05query\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\bR\x05query\x12 \n" +
 	"\aroom_id\x18\x02 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\x123\n" +
@@ -2986,6 +2997,7 @@ func file_roomd_v1_event_service_proto_init() {
 	file_roomd_v1_validation_proto_init()
 	file_roomd_v1_event_service_proto_msgTypes[6].OneofWrappers = []any{}
 	file_roomd_v1_event_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_roomd_v1_event_service_proto_msgTypes[9].OneofWrappers = []any{}
 	file_roomd_v1_event_service_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -56,7 +56,9 @@ type EventServiceClient interface {
 	Deliver(ctx context.Context, in *DeliverRequest, opts ...grpc.CallOption) (*DeliverResponse, error)
 	// NOT_FOUND/EVENT_NOT_FOUND.
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*GetEventResponse, error)
-	// The timeline by index.
+	// The timeline by index, as far as it is kept. OUT_OF_RANGE/HISTORY_TRUNCATED when events
+	// between `after_index`, or the end of the page before, and the oldest one kept are gone:
+	// there is never a silent hole.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// Full-text search over the text of events: words, "phrases", prefix*. Best match first.
 	SearchEvents(ctx context.Context, in *SearchEventsRequest, opts ...grpc.CallOption) (*SearchEventsResponse, error)
@@ -262,7 +264,9 @@ type EventServiceServer interface {
 	Deliver(context.Context, *DeliverRequest) (*DeliverResponse, error)
 	// NOT_FOUND/EVENT_NOT_FOUND.
 	GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error)
-	// The timeline by index.
+	// The timeline by index, as far as it is kept. OUT_OF_RANGE/HISTORY_TRUNCATED when events
+	// between `after_index`, or the end of the page before, and the oldest one kept are gone:
+	// there is never a silent hole.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// Full-text search over the text of events: words, "phrases", prefix*. Best match first.
 	SearchEvents(context.Context, *SearchEventsRequest) (*SearchEventsResponse, error)

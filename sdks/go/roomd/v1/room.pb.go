@@ -401,6 +401,65 @@ func (x *RoomTimers) GetClosedAfter() *durationpb.Duration {
 	return nil
 }
 
+// What a room keeps how long. What is older goes by itself, about an hour late at most.
+type RoomRetention struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long its events are kept, with their deliveries and what the hooks did with them;
+	// less than a day counts as a day. Indexes go on: the room then begins with a greater one.
+	// An event that a durable observer or a delivery waits for stays until that has ended.
+	// Unset: as the server is told by --retention-days. 0: for ever.
+	Events *durationpb.Duration `protobuf:"bytes,1,opt,name=events,proto3" json:"events,omitempty"`
+	// How long the room is kept once it is CLOSED; then it is deleted with all that is in it.
+	// Unset: as the server is told by --closed-retention-days. 0: for ever.
+	ClosedRoom    *durationpb.Duration `protobuf:"bytes,2,opt,name=closed_room,json=closedRoom,proto3" json:"closed_room,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomRetention) Reset() {
+	*x = RoomRetention{}
+	mi := &file_roomd_v1_room_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomRetention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomRetention) ProtoMessage() {}
+
+func (x *RoomRetention) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_room_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomRetention.ProtoReflect.Descriptor instead.
+func (*RoomRetention) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RoomRetention) GetEvents() *durationpb.Duration {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *RoomRetention) GetClosedRoom() *durationpb.Duration {
+	if x != nil {
+		return x.ClosedRoom
+	}
+	return nil
+}
+
 // One conversation.
 type Room struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -416,7 +475,7 @@ type Room struct {
 	Metadata *structpb.Struct `protobuf:"bytes,5,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// Labels that hooks and lists can select by.
 	Labels map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Events in the timeline.
+	// Events so far, also those that are not kept any more.
 	EventCount int64 `protobuf:"varint,7,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
 	// Index of the newest event; unset when there is none.
 	LatestIndex *int64 `protobuf:"varint,8,opt,name=latest_index,json=latestIndex,proto3,oneof" json:"latest_index,omitempty"`
@@ -432,13 +491,15 @@ type Room struct {
 	Etag string `protobuf:"bytes,13,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Channels that were detached by hand and are not attached again by themselves.
 	DetachedChannelIds []string `protobuf:"bytes,14,rep,name=detached_channel_ids,json=detachedChannelIds,proto3" json:"detached_channel_ids,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What it keeps how long.
+	Retention     *RoomRetention `protobuf:"bytes,15,opt,name=retention,proto3" json:"retention,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_roomd_v1_room_proto_msgTypes[1]
+	mi := &file_roomd_v1_room_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +511,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_proto_msgTypes[1]
+	mi := &file_roomd_v1_room_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +524,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_proto_rawDescGZIP(), []int{1}
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Room) GetRoomId() string {
@@ -564,6 +625,13 @@ func (x *Room) GetDetachedChannelIds() []string {
 	return nil
 }
 
+func (x *Room) GetRetention() *RoomRetention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
 // Somebody in a room. One participant, many channels.
 type Participant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -599,7 +667,7 @@ type Participant struct {
 
 func (x *Participant) Reset() {
 	*x = Participant{}
-	mi := &file_roomd_v1_room_proto_msgTypes[2]
+	mi := &file_roomd_v1_room_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +679,7 @@ func (x *Participant) String() string {
 func (*Participant) ProtoMessage() {}
 
 func (x *Participant) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_proto_msgTypes[2]
+	mi := &file_roomd_v1_room_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +692,7 @@ func (x *Participant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Participant.ProtoReflect.Descriptor instead.
 func (*Participant) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_proto_rawDescGZIP(), []int{2}
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Participant) GetParticipantId() string {
@@ -745,7 +813,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_roomd_v1_room_proto_msgTypes[3]
+	mi := &file_roomd_v1_room_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +825,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_proto_msgTypes[3]
+	mi := &file_roomd_v1_room_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +838,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_proto_rawDescGZIP(), []int{3}
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Task) GetTaskId() string {
@@ -863,7 +931,7 @@ type Observation struct {
 
 func (x *Observation) Reset() {
 	*x = Observation{}
-	mi := &file_roomd_v1_room_proto_msgTypes[4]
+	mi := &file_roomd_v1_room_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +943,7 @@ func (x *Observation) String() string {
 func (*Observation) ProtoMessage() {}
 
 func (x *Observation) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_proto_msgTypes[4]
+	mi := &file_roomd_v1_room_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +956,7 @@ func (x *Observation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observation.ProtoReflect.Descriptor instead.
 func (*Observation) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_proto_rawDescGZIP(), []int{4}
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Observation) GetObservationId() string {
@@ -973,7 +1041,7 @@ type ReadMarker struct {
 
 func (x *ReadMarker) Reset() {
 	*x = ReadMarker{}
-	mi := &file_roomd_v1_room_proto_msgTypes[5]
+	mi := &file_roomd_v1_room_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1053,7 @@ func (x *ReadMarker) String() string {
 func (*ReadMarker) ProtoMessage() {}
 
 func (x *ReadMarker) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_proto_msgTypes[5]
+	mi := &file_roomd_v1_room_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1066,7 @@ func (x *ReadMarker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadMarker.ProtoReflect.Descriptor instead.
 func (*ReadMarker) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_proto_rawDescGZIP(), []int{5}
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReadMarker) GetRoomId() string {
@@ -1054,7 +1122,7 @@ type RoomContext struct {
 
 func (x *RoomContext) Reset() {
 	*x = RoomContext{}
-	mi := &file_roomd_v1_room_proto_msgTypes[6]
+	mi := &file_roomd_v1_room_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1134,7 @@ func (x *RoomContext) String() string {
 func (*RoomContext) ProtoMessage() {}
 
 func (x *RoomContext) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_proto_msgTypes[6]
+	mi := &file_roomd_v1_room_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1147,7 @@ func (x *RoomContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomContext.ProtoReflect.Descriptor instead.
 func (*RoomContext) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_proto_rawDescGZIP(), []int{6}
+	return file_roomd_v1_room_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RoomContext) GetRoom() *Room {
@@ -1118,7 +1186,11 @@ const file_roomd_v1_room_proto_rawDesc = "" +
 	"\n" +
 	"RoomTimers\x12X\n" +
 	"\x0einactive_after\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x03̲AR\rinactiveAfter\x12T\n" +
-	"\fclosed_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x03̲AR\vclosedAfter\"\xf8\x05\n" +
+	"\fclosed_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x03̲AR\vclosedAfter\"\xae\x01\n" +
+	"\rRoomRetention\x12I\n" +
+	"\x06events\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x03̲AR\x06events\x12R\n" +
+	"\vclosed_room\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x03̲AR\n" +
+	"closedRoom\"\xaf\x06\n" +
 	"\x04Room\x12 \n" +
 	"\aroom_id\x18\x01 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\x12'\n" +
 	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12,\n" +
@@ -1138,7 +1210,8 @@ const file_roomd_v1_room_proto_rawDesc = "" +
 	"\n" +
 	"close_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12\x12\n" +
 	"\x04etag\x18\r \x01(\tR\x04etag\x120\n" +
-	"\x14detached_channel_ids\x18\x0e \x03(\tR\x12detachedChannelIds\x1a9\n" +
+	"\x14detached_channel_ids\x18\x0e \x03(\tR\x12detachedChannelIds\x125\n" +
+	"\tretention\x18\x0f \x01(\v2\x17.roomd.v1.RoomRetentionR\tretention\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
@@ -1255,7 +1328,7 @@ func file_roomd_v1_room_proto_rawDescGZIP() []byte {
 }
 
 var file_roomd_v1_room_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_roomd_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_roomd_v1_room_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_roomd_v1_room_proto_goTypes = []any{
 	(RoomStatus)(0),               // 0: roomd.v1.RoomStatus
 	(ParticipantRole)(0),          // 1: roomd.v1.ParticipantRole
@@ -1263,52 +1336,56 @@ var file_roomd_v1_room_proto_goTypes = []any{
 	(IdentificationStatus)(0),     // 3: roomd.v1.IdentificationStatus
 	(TaskStatus)(0),               // 4: roomd.v1.TaskStatus
 	(*RoomTimers)(nil),            // 5: roomd.v1.RoomTimers
-	(*Room)(nil),                  // 6: roomd.v1.Room
-	(*Participant)(nil),           // 7: roomd.v1.Participant
-	(*Task)(nil),                  // 8: roomd.v1.Task
-	(*Observation)(nil),           // 9: roomd.v1.Observation
-	(*ReadMarker)(nil),            // 10: roomd.v1.ReadMarker
-	(*RoomContext)(nil),           // 11: roomd.v1.RoomContext
-	nil,                           // 12: roomd.v1.Room.LabelsEntry
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 14: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*Binding)(nil),               // 16: roomd.v1.Binding
-	(*RoomEvent)(nil),             // 17: roomd.v1.RoomEvent
+	(*RoomRetention)(nil),         // 6: roomd.v1.RoomRetention
+	(*Room)(nil),                  // 7: roomd.v1.Room
+	(*Participant)(nil),           // 8: roomd.v1.Participant
+	(*Task)(nil),                  // 9: roomd.v1.Task
+	(*Observation)(nil),           // 10: roomd.v1.Observation
+	(*ReadMarker)(nil),            // 11: roomd.v1.ReadMarker
+	(*RoomContext)(nil),           // 12: roomd.v1.RoomContext
+	nil,                           // 13: roomd.v1.Room.LabelsEntry
+	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 15: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Binding)(nil),               // 17: roomd.v1.Binding
+	(*RoomEvent)(nil),             // 18: roomd.v1.RoomEvent
 }
 var file_roomd_v1_room_proto_depIdxs = []int32{
-	13, // 0: roomd.v1.RoomTimers.inactive_after:type_name -> google.protobuf.Duration
-	13, // 1: roomd.v1.RoomTimers.closed_after:type_name -> google.protobuf.Duration
-	0,  // 2: roomd.v1.Room.status:type_name -> roomd.v1.RoomStatus
-	5,  // 3: roomd.v1.Room.timers:type_name -> roomd.v1.RoomTimers
-	14, // 4: roomd.v1.Room.metadata:type_name -> google.protobuf.Struct
-	12, // 5: roomd.v1.Room.labels:type_name -> roomd.v1.Room.LabelsEntry
-	15, // 6: roomd.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	15, // 7: roomd.v1.Room.update_time:type_name -> google.protobuf.Timestamp
-	15, // 8: roomd.v1.Room.last_activity_time:type_name -> google.protobuf.Timestamp
-	15, // 9: roomd.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	1,  // 10: roomd.v1.Participant.role:type_name -> roomd.v1.ParticipantRole
-	2,  // 11: roomd.v1.Participant.status:type_name -> roomd.v1.ParticipantStatus
-	3,  // 12: roomd.v1.Participant.identification:type_name -> roomd.v1.IdentificationStatus
-	15, // 13: roomd.v1.Participant.resolve_time:type_name -> google.protobuf.Timestamp
-	15, // 14: roomd.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
-	14, // 15: roomd.v1.Participant.metadata:type_name -> google.protobuf.Struct
-	4,  // 16: roomd.v1.Task.status:type_name -> roomd.v1.TaskStatus
-	14, // 17: roomd.v1.Task.metadata:type_name -> google.protobuf.Struct
-	15, // 18: roomd.v1.Task.create_time:type_name -> google.protobuf.Timestamp
-	15, // 19: roomd.v1.Task.update_time:type_name -> google.protobuf.Timestamp
-	14, // 20: roomd.v1.Observation.metadata:type_name -> google.protobuf.Struct
-	15, // 21: roomd.v1.Observation.create_time:type_name -> google.protobuf.Timestamp
-	15, // 22: roomd.v1.ReadMarker.update_time:type_name -> google.protobuf.Timestamp
-	6,  // 23: roomd.v1.RoomContext.room:type_name -> roomd.v1.Room
-	16, // 24: roomd.v1.RoomContext.bindings:type_name -> roomd.v1.Binding
-	7,  // 25: roomd.v1.RoomContext.participants:type_name -> roomd.v1.Participant
-	17, // 26: roomd.v1.RoomContext.recent_events:type_name -> roomd.v1.RoomEvent
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	14, // 0: roomd.v1.RoomTimers.inactive_after:type_name -> google.protobuf.Duration
+	14, // 1: roomd.v1.RoomTimers.closed_after:type_name -> google.protobuf.Duration
+	14, // 2: roomd.v1.RoomRetention.events:type_name -> google.protobuf.Duration
+	14, // 3: roomd.v1.RoomRetention.closed_room:type_name -> google.protobuf.Duration
+	0,  // 4: roomd.v1.Room.status:type_name -> roomd.v1.RoomStatus
+	5,  // 5: roomd.v1.Room.timers:type_name -> roomd.v1.RoomTimers
+	15, // 6: roomd.v1.Room.metadata:type_name -> google.protobuf.Struct
+	13, // 7: roomd.v1.Room.labels:type_name -> roomd.v1.Room.LabelsEntry
+	16, // 8: roomd.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	16, // 9: roomd.v1.Room.update_time:type_name -> google.protobuf.Timestamp
+	16, // 10: roomd.v1.Room.last_activity_time:type_name -> google.protobuf.Timestamp
+	16, // 11: roomd.v1.Room.close_time:type_name -> google.protobuf.Timestamp
+	6,  // 12: roomd.v1.Room.retention:type_name -> roomd.v1.RoomRetention
+	1,  // 13: roomd.v1.Participant.role:type_name -> roomd.v1.ParticipantRole
+	2,  // 14: roomd.v1.Participant.status:type_name -> roomd.v1.ParticipantStatus
+	3,  // 15: roomd.v1.Participant.identification:type_name -> roomd.v1.IdentificationStatus
+	16, // 16: roomd.v1.Participant.resolve_time:type_name -> google.protobuf.Timestamp
+	16, // 17: roomd.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
+	15, // 18: roomd.v1.Participant.metadata:type_name -> google.protobuf.Struct
+	4,  // 19: roomd.v1.Task.status:type_name -> roomd.v1.TaskStatus
+	15, // 20: roomd.v1.Task.metadata:type_name -> google.protobuf.Struct
+	16, // 21: roomd.v1.Task.create_time:type_name -> google.protobuf.Timestamp
+	16, // 22: roomd.v1.Task.update_time:type_name -> google.protobuf.Timestamp
+	15, // 23: roomd.v1.Observation.metadata:type_name -> google.protobuf.Struct
+	16, // 24: roomd.v1.Observation.create_time:type_name -> google.protobuf.Timestamp
+	16, // 25: roomd.v1.ReadMarker.update_time:type_name -> google.protobuf.Timestamp
+	7,  // 26: roomd.v1.RoomContext.room:type_name -> roomd.v1.Room
+	17, // 27: roomd.v1.RoomContext.bindings:type_name -> roomd.v1.Binding
+	8,  // 28: roomd.v1.RoomContext.participants:type_name -> roomd.v1.Participant
+	18, // 29: roomd.v1.RoomContext.recent_events:type_name -> roomd.v1.RoomEvent
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_room_proto_init() }
@@ -1319,15 +1396,15 @@ func file_roomd_v1_room_proto_init() {
 	file_roomd_v1_channel_proto_init()
 	file_roomd_v1_event_proto_init()
 	file_roomd_v1_validation_proto_init()
-	file_roomd_v1_room_proto_msgTypes[1].OneofWrappers = []any{}
-	file_roomd_v1_room_proto_msgTypes[4].OneofWrappers = []any{}
+	file_roomd_v1_room_proto_msgTypes[2].OneofWrappers = []any{}
+	file_roomd_v1_room_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_room_proto_rawDesc), len(file_roomd_v1_room_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

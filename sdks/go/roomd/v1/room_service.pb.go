@@ -36,7 +36,9 @@ type CreateRoomRequest struct {
 	// For hooks and lists.
 	Labels map[string]string `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Same id within 24 h: the first answer is returned.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What it keeps how long.
+	Retention     *RoomRetention `protobuf:"bytes,6,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -104,6 +106,13 @@ func (x *CreateRoomRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreateRoomRequest) GetRetention() *RoomRetention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
 }
 
 // Answers CreateRoom.
@@ -3259,7 +3268,7 @@ func (x *StreamItem_Subscribed) GetEphemeralEpoch() string {
 // A stored event changed.
 type StreamItem_EventChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it is now.
+	// As it is now; its ids alone when it is not kept any more.
 	Event *RoomEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
 	// What changed: content, delete_time, delivery_results ...
 	ChangedPaths []string `protobuf:"bytes,2,rep,name=changed_paths,json=changedPaths,proto3" json:"changed_paths,omitempty"`
@@ -3535,14 +3544,15 @@ var File_roomd_v1_room_service_proto protoreflect.FileDescriptor
 
 const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1broomd/v1/room_service.proto\x12\broomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x14roomd/v1/event.proto\x1a\x17roomd/v1/realtime.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xc4\x02\n" +
+	"\x1broomd/v1/room_service.proto\x12\broomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x14roomd/v1/event.proto\x1a\x17roomd/v1/realtime.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xfb\x02\n" +
 	"\x11CreateRoomRequest\x12 \n" +
 	"\aroom_id\x18\x01 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\x12,\n" +
 	"\x06timers\x18\x02 \x01(\v2\x14.roomd.v1.RoomTimersR\x06timers\x123\n" +
 	"\bmetadata\x18\x03 \x01(\v2\x17.google.protobuf.StructR\bmetadata\x12G\n" +
 	"\x06labels\x18\x04 \x03(\v2'.roomd.v1.CreateRoomRequest.LabelsEntryB\x06\u0087\x19\x02 @R\x06labels\x12&\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\trequestId\x1a9\n" +
+	"request_id\x18\x05 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\trequestId\x125\n" +
+	"\tretention\x18\x06 \x01(\v2\x17.roomd.v1.RoomRetentionR\tretention\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +
@@ -3873,139 +3883,141 @@ var file_roomd_v1_room_service_proto_goTypes = []any{
 	(*StreamItem_Dropped)(nil),         // 61: roomd.v1.StreamItem.Dropped
 	(*RoomTimers)(nil),                 // 62: roomd.v1.RoomTimers
 	(*structpb.Struct)(nil),            // 63: google.protobuf.Struct
-	(*Room)(nil),                       // 64: roomd.v1.Room
-	(RoomStatus)(0),                    // 65: roomd.v1.RoomStatus
-	(*fieldmaskpb.FieldMask)(nil),      // 66: google.protobuf.FieldMask
-	(*Participant)(nil),                // 67: roomd.v1.Participant
-	(*Task)(nil),                       // 68: roomd.v1.Task
-	(TaskStatus)(0),                    // 69: roomd.v1.TaskStatus
-	(*Observation)(nil),                // 70: roomd.v1.Observation
-	(EventType)(0),                     // 71: roomd.v1.EventType
-	(*durationpb.Duration)(nil),        // 72: google.protobuf.Duration
-	(*RoomEvent)(nil),                  // 73: roomd.v1.RoomEvent
-	(*EphemeralEvent)(nil),             // 74: roomd.v1.EphemeralEvent
-	(*Delivery)(nil),                   // 75: roomd.v1.Delivery
-	(*Binding)(nil),                    // 76: roomd.v1.Binding
+	(*RoomRetention)(nil),              // 64: roomd.v1.RoomRetention
+	(*Room)(nil),                       // 65: roomd.v1.Room
+	(RoomStatus)(0),                    // 66: roomd.v1.RoomStatus
+	(*fieldmaskpb.FieldMask)(nil),      // 67: google.protobuf.FieldMask
+	(*Participant)(nil),                // 68: roomd.v1.Participant
+	(*Task)(nil),                       // 69: roomd.v1.Task
+	(TaskStatus)(0),                    // 70: roomd.v1.TaskStatus
+	(*Observation)(nil),                // 71: roomd.v1.Observation
+	(EventType)(0),                     // 72: roomd.v1.EventType
+	(*durationpb.Duration)(nil),        // 73: google.protobuf.Duration
+	(*RoomEvent)(nil),                  // 74: roomd.v1.RoomEvent
+	(*EphemeralEvent)(nil),             // 75: roomd.v1.EphemeralEvent
+	(*Delivery)(nil),                   // 76: roomd.v1.Delivery
+	(*Binding)(nil),                    // 77: roomd.v1.Binding
 }
 var file_roomd_v1_room_service_proto_depIdxs = []int32{
 	62, // 0: roomd.v1.CreateRoomRequest.timers:type_name -> roomd.v1.RoomTimers
 	63, // 1: roomd.v1.CreateRoomRequest.metadata:type_name -> google.protobuf.Struct
 	54, // 2: roomd.v1.CreateRoomRequest.labels:type_name -> roomd.v1.CreateRoomRequest.LabelsEntry
-	64, // 3: roomd.v1.CreateRoomResponse.room:type_name -> roomd.v1.Room
-	64, // 4: roomd.v1.GetRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 5: roomd.v1.ListRoomsRequest.statuses:type_name -> roomd.v1.RoomStatus
-	55, // 6: roomd.v1.ListRoomsRequest.labels:type_name -> roomd.v1.ListRoomsRequest.LabelsEntry
-	64, // 7: roomd.v1.ListRoomsResponse.rooms:type_name -> roomd.v1.Room
-	64, // 8: roomd.v1.UpdateRoomRequest.room:type_name -> roomd.v1.Room
-	66, // 9: roomd.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
-	64, // 10: roomd.v1.UpdateRoomResponse.room:type_name -> roomd.v1.Room
-	64, // 11: roomd.v1.PauseRoomResponse.room:type_name -> roomd.v1.Room
-	64, // 12: roomd.v1.ResumeRoomResponse.room:type_name -> roomd.v1.Room
-	64, // 13: roomd.v1.CloseRoomResponse.room:type_name -> roomd.v1.Room
-	64, // 14: roomd.v1.ArchiveRoomResponse.room:type_name -> roomd.v1.Room
-	64, // 15: roomd.v1.CheckRoomTimersResponse.room:type_name -> roomd.v1.Room
-	64, // 16: roomd.v1.CheckAllTimersResponse.rooms:type_name -> roomd.v1.Room
-	67, // 17: roomd.v1.AddParticipantRequest.participant:type_name -> roomd.v1.Participant
-	67, // 18: roomd.v1.AddParticipantResponse.participant:type_name -> roomd.v1.Participant
-	67, // 19: roomd.v1.GetParticipantResponse.participant:type_name -> roomd.v1.Participant
-	67, // 20: roomd.v1.UpdateParticipantRequest.participant:type_name -> roomd.v1.Participant
-	66, // 21: roomd.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	67, // 22: roomd.v1.UpdateParticipantResponse.participant:type_name -> roomd.v1.Participant
-	67, // 23: roomd.v1.RemoveParticipantResponse.participant:type_name -> roomd.v1.Participant
-	67, // 24: roomd.v1.ListParticipantsResponse.participants:type_name -> roomd.v1.Participant
-	67, // 25: roomd.v1.ResolveParticipantResponse.participant:type_name -> roomd.v1.Participant
-	68, // 26: roomd.v1.CreateTaskRequest.task:type_name -> roomd.v1.Task
-	68, // 27: roomd.v1.CreateTaskResponse.task:type_name -> roomd.v1.Task
-	68, // 28: roomd.v1.GetTaskResponse.task:type_name -> roomd.v1.Task
-	68, // 29: roomd.v1.UpdateTaskRequest.task:type_name -> roomd.v1.Task
-	66, // 30: roomd.v1.UpdateTaskRequest.update_mask:type_name -> google.protobuf.FieldMask
-	68, // 31: roomd.v1.UpdateTaskResponse.task:type_name -> roomd.v1.Task
-	69, // 32: roomd.v1.ListTasksRequest.statuses:type_name -> roomd.v1.TaskStatus
-	68, // 33: roomd.v1.ListTasksResponse.tasks:type_name -> roomd.v1.Task
-	70, // 34: roomd.v1.CreateObservationRequest.observation:type_name -> roomd.v1.Observation
-	70, // 35: roomd.v1.CreateObservationResponse.observation:type_name -> roomd.v1.Observation
-	70, // 36: roomd.v1.ListObservationsResponse.observations:type_name -> roomd.v1.Observation
-	63, // 37: roomd.v1.SubmitFeedbackRequest.metadata:type_name -> google.protobuf.Struct
-	70, // 38: roomd.v1.SubmitFeedbackResponse.observation:type_name -> roomd.v1.Observation
-	48, // 39: roomd.v1.SubscribeRoomRequest.room:type_name -> roomd.v1.RoomStart
-	71, // 40: roomd.v1.SubscribeRoomRequest.event_types:type_name -> roomd.v1.EventType
-	72, // 41: roomd.v1.SubscribeRoomRequest.heartbeat:type_name -> google.protobuf.Duration
-	48, // 42: roomd.v1.SubscribeRoomsRequest.rooms:type_name -> roomd.v1.RoomStart
-	71, // 43: roomd.v1.SubscribeRoomsRequest.event_types:type_name -> roomd.v1.EventType
-	72, // 44: roomd.v1.SubscribeRoomsRequest.heartbeat:type_name -> google.protobuf.Duration
-	53, // 45: roomd.v1.SubscribeRoomResponse.items:type_name -> roomd.v1.StreamItem
-	53, // 46: roomd.v1.SubscribeRoomsResponse.items:type_name -> roomd.v1.StreamItem
-	56, // 47: roomd.v1.StreamItem.subscribed:type_name -> roomd.v1.StreamItem.Subscribed
-	73, // 48: roomd.v1.StreamItem.event:type_name -> roomd.v1.RoomEvent
-	57, // 49: roomd.v1.StreamItem.event_changed:type_name -> roomd.v1.StreamItem.EventChanged
-	58, // 50: roomd.v1.StreamItem.room_changed:type_name -> roomd.v1.StreamItem.RoomChanged
-	74, // 51: roomd.v1.StreamItem.ephemeral:type_name -> roomd.v1.EphemeralEvent
-	59, // 52: roomd.v1.StreamItem.heartbeat:type_name -> roomd.v1.StreamItem.Heartbeat
-	60, // 53: roomd.v1.StreamItem.ending:type_name -> roomd.v1.StreamItem.StreamEnding
-	61, // 54: roomd.v1.StreamItem.dropped:type_name -> roomd.v1.StreamItem.Dropped
-	73, // 55: roomd.v1.StreamItem.EventChanged.event:type_name -> roomd.v1.RoomEvent
-	75, // 56: roomd.v1.StreamItem.EventChanged.delivery:type_name -> roomd.v1.Delivery
-	64, // 57: roomd.v1.StreamItem.RoomChanged.room:type_name -> roomd.v1.Room
-	76, // 58: roomd.v1.StreamItem.RoomChanged.binding:type_name -> roomd.v1.Binding
-	67, // 59: roomd.v1.StreamItem.RoomChanged.participant:type_name -> roomd.v1.Participant
-	72, // 60: roomd.v1.StreamItem.StreamEnding.reconnect_jitter:type_name -> google.protobuf.Duration
-	0,  // 61: roomd.v1.RoomService.CreateRoom:input_type -> roomd.v1.CreateRoomRequest
-	2,  // 62: roomd.v1.RoomService.GetRoom:input_type -> roomd.v1.GetRoomRequest
-	4,  // 63: roomd.v1.RoomService.ListRooms:input_type -> roomd.v1.ListRoomsRequest
-	6,  // 64: roomd.v1.RoomService.UpdateRoom:input_type -> roomd.v1.UpdateRoomRequest
-	8,  // 65: roomd.v1.RoomService.PauseRoom:input_type -> roomd.v1.PauseRoomRequest
-	10, // 66: roomd.v1.RoomService.ResumeRoom:input_type -> roomd.v1.ResumeRoomRequest
-	12, // 67: roomd.v1.RoomService.CloseRoom:input_type -> roomd.v1.CloseRoomRequest
-	14, // 68: roomd.v1.RoomService.ArchiveRoom:input_type -> roomd.v1.ArchiveRoomRequest
-	16, // 69: roomd.v1.RoomService.DeleteRoom:input_type -> roomd.v1.DeleteRoomRequest
-	18, // 70: roomd.v1.RoomService.CheckRoomTimers:input_type -> roomd.v1.CheckRoomTimersRequest
-	20, // 71: roomd.v1.RoomService.CheckAllTimers:input_type -> roomd.v1.CheckAllTimersRequest
-	22, // 72: roomd.v1.RoomService.AddParticipant:input_type -> roomd.v1.AddParticipantRequest
-	24, // 73: roomd.v1.RoomService.GetParticipant:input_type -> roomd.v1.GetParticipantRequest
-	26, // 74: roomd.v1.RoomService.UpdateParticipant:input_type -> roomd.v1.UpdateParticipantRequest
-	28, // 75: roomd.v1.RoomService.RemoveParticipant:input_type -> roomd.v1.RemoveParticipantRequest
-	30, // 76: roomd.v1.RoomService.ListParticipants:input_type -> roomd.v1.ListParticipantsRequest
-	32, // 77: roomd.v1.RoomService.ResolveParticipant:input_type -> roomd.v1.ResolveParticipantRequest
-	34, // 78: roomd.v1.RoomService.CreateTask:input_type -> roomd.v1.CreateTaskRequest
-	36, // 79: roomd.v1.RoomService.GetTask:input_type -> roomd.v1.GetTaskRequest
-	38, // 80: roomd.v1.RoomService.UpdateTask:input_type -> roomd.v1.UpdateTaskRequest
-	40, // 81: roomd.v1.RoomService.ListTasks:input_type -> roomd.v1.ListTasksRequest
-	42, // 82: roomd.v1.RoomService.CreateObservation:input_type -> roomd.v1.CreateObservationRequest
-	44, // 83: roomd.v1.RoomService.ListObservations:input_type -> roomd.v1.ListObservationsRequest
-	46, // 84: roomd.v1.RoomService.SubmitFeedback:input_type -> roomd.v1.SubmitFeedbackRequest
-	49, // 85: roomd.v1.RoomService.SubscribeRoom:input_type -> roomd.v1.SubscribeRoomRequest
-	50, // 86: roomd.v1.RoomService.SubscribeRooms:input_type -> roomd.v1.SubscribeRoomsRequest
-	1,  // 87: roomd.v1.RoomService.CreateRoom:output_type -> roomd.v1.CreateRoomResponse
-	3,  // 88: roomd.v1.RoomService.GetRoom:output_type -> roomd.v1.GetRoomResponse
-	5,  // 89: roomd.v1.RoomService.ListRooms:output_type -> roomd.v1.ListRoomsResponse
-	7,  // 90: roomd.v1.RoomService.UpdateRoom:output_type -> roomd.v1.UpdateRoomResponse
-	9,  // 91: roomd.v1.RoomService.PauseRoom:output_type -> roomd.v1.PauseRoomResponse
-	11, // 92: roomd.v1.RoomService.ResumeRoom:output_type -> roomd.v1.ResumeRoomResponse
-	13, // 93: roomd.v1.RoomService.CloseRoom:output_type -> roomd.v1.CloseRoomResponse
-	15, // 94: roomd.v1.RoomService.ArchiveRoom:output_type -> roomd.v1.ArchiveRoomResponse
-	17, // 95: roomd.v1.RoomService.DeleteRoom:output_type -> roomd.v1.DeleteRoomResponse
-	19, // 96: roomd.v1.RoomService.CheckRoomTimers:output_type -> roomd.v1.CheckRoomTimersResponse
-	21, // 97: roomd.v1.RoomService.CheckAllTimers:output_type -> roomd.v1.CheckAllTimersResponse
-	23, // 98: roomd.v1.RoomService.AddParticipant:output_type -> roomd.v1.AddParticipantResponse
-	25, // 99: roomd.v1.RoomService.GetParticipant:output_type -> roomd.v1.GetParticipantResponse
-	27, // 100: roomd.v1.RoomService.UpdateParticipant:output_type -> roomd.v1.UpdateParticipantResponse
-	29, // 101: roomd.v1.RoomService.RemoveParticipant:output_type -> roomd.v1.RemoveParticipantResponse
-	31, // 102: roomd.v1.RoomService.ListParticipants:output_type -> roomd.v1.ListParticipantsResponse
-	33, // 103: roomd.v1.RoomService.ResolveParticipant:output_type -> roomd.v1.ResolveParticipantResponse
-	35, // 104: roomd.v1.RoomService.CreateTask:output_type -> roomd.v1.CreateTaskResponse
-	37, // 105: roomd.v1.RoomService.GetTask:output_type -> roomd.v1.GetTaskResponse
-	39, // 106: roomd.v1.RoomService.UpdateTask:output_type -> roomd.v1.UpdateTaskResponse
-	41, // 107: roomd.v1.RoomService.ListTasks:output_type -> roomd.v1.ListTasksResponse
-	43, // 108: roomd.v1.RoomService.CreateObservation:output_type -> roomd.v1.CreateObservationResponse
-	45, // 109: roomd.v1.RoomService.ListObservations:output_type -> roomd.v1.ListObservationsResponse
-	47, // 110: roomd.v1.RoomService.SubmitFeedback:output_type -> roomd.v1.SubmitFeedbackResponse
-	51, // 111: roomd.v1.RoomService.SubscribeRoom:output_type -> roomd.v1.SubscribeRoomResponse
-	52, // 112: roomd.v1.RoomService.SubscribeRooms:output_type -> roomd.v1.SubscribeRoomsResponse
-	87, // [87:113] is the sub-list for method output_type
-	61, // [61:87] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	64, // 3: roomd.v1.CreateRoomRequest.retention:type_name -> roomd.v1.RoomRetention
+	65, // 4: roomd.v1.CreateRoomResponse.room:type_name -> roomd.v1.Room
+	65, // 5: roomd.v1.GetRoomResponse.room:type_name -> roomd.v1.Room
+	66, // 6: roomd.v1.ListRoomsRequest.statuses:type_name -> roomd.v1.RoomStatus
+	55, // 7: roomd.v1.ListRoomsRequest.labels:type_name -> roomd.v1.ListRoomsRequest.LabelsEntry
+	65, // 8: roomd.v1.ListRoomsResponse.rooms:type_name -> roomd.v1.Room
+	65, // 9: roomd.v1.UpdateRoomRequest.room:type_name -> roomd.v1.Room
+	67, // 10: roomd.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
+	65, // 11: roomd.v1.UpdateRoomResponse.room:type_name -> roomd.v1.Room
+	65, // 12: roomd.v1.PauseRoomResponse.room:type_name -> roomd.v1.Room
+	65, // 13: roomd.v1.ResumeRoomResponse.room:type_name -> roomd.v1.Room
+	65, // 14: roomd.v1.CloseRoomResponse.room:type_name -> roomd.v1.Room
+	65, // 15: roomd.v1.ArchiveRoomResponse.room:type_name -> roomd.v1.Room
+	65, // 16: roomd.v1.CheckRoomTimersResponse.room:type_name -> roomd.v1.Room
+	65, // 17: roomd.v1.CheckAllTimersResponse.rooms:type_name -> roomd.v1.Room
+	68, // 18: roomd.v1.AddParticipantRequest.participant:type_name -> roomd.v1.Participant
+	68, // 19: roomd.v1.AddParticipantResponse.participant:type_name -> roomd.v1.Participant
+	68, // 20: roomd.v1.GetParticipantResponse.participant:type_name -> roomd.v1.Participant
+	68, // 21: roomd.v1.UpdateParticipantRequest.participant:type_name -> roomd.v1.Participant
+	67, // 22: roomd.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	68, // 23: roomd.v1.UpdateParticipantResponse.participant:type_name -> roomd.v1.Participant
+	68, // 24: roomd.v1.RemoveParticipantResponse.participant:type_name -> roomd.v1.Participant
+	68, // 25: roomd.v1.ListParticipantsResponse.participants:type_name -> roomd.v1.Participant
+	68, // 26: roomd.v1.ResolveParticipantResponse.participant:type_name -> roomd.v1.Participant
+	69, // 27: roomd.v1.CreateTaskRequest.task:type_name -> roomd.v1.Task
+	69, // 28: roomd.v1.CreateTaskResponse.task:type_name -> roomd.v1.Task
+	69, // 29: roomd.v1.GetTaskResponse.task:type_name -> roomd.v1.Task
+	69, // 30: roomd.v1.UpdateTaskRequest.task:type_name -> roomd.v1.Task
+	67, // 31: roomd.v1.UpdateTaskRequest.update_mask:type_name -> google.protobuf.FieldMask
+	69, // 32: roomd.v1.UpdateTaskResponse.task:type_name -> roomd.v1.Task
+	70, // 33: roomd.v1.ListTasksRequest.statuses:type_name -> roomd.v1.TaskStatus
+	69, // 34: roomd.v1.ListTasksResponse.tasks:type_name -> roomd.v1.Task
+	71, // 35: roomd.v1.CreateObservationRequest.observation:type_name -> roomd.v1.Observation
+	71, // 36: roomd.v1.CreateObservationResponse.observation:type_name -> roomd.v1.Observation
+	71, // 37: roomd.v1.ListObservationsResponse.observations:type_name -> roomd.v1.Observation
+	63, // 38: roomd.v1.SubmitFeedbackRequest.metadata:type_name -> google.protobuf.Struct
+	71, // 39: roomd.v1.SubmitFeedbackResponse.observation:type_name -> roomd.v1.Observation
+	48, // 40: roomd.v1.SubscribeRoomRequest.room:type_name -> roomd.v1.RoomStart
+	72, // 41: roomd.v1.SubscribeRoomRequest.event_types:type_name -> roomd.v1.EventType
+	73, // 42: roomd.v1.SubscribeRoomRequest.heartbeat:type_name -> google.protobuf.Duration
+	48, // 43: roomd.v1.SubscribeRoomsRequest.rooms:type_name -> roomd.v1.RoomStart
+	72, // 44: roomd.v1.SubscribeRoomsRequest.event_types:type_name -> roomd.v1.EventType
+	73, // 45: roomd.v1.SubscribeRoomsRequest.heartbeat:type_name -> google.protobuf.Duration
+	53, // 46: roomd.v1.SubscribeRoomResponse.items:type_name -> roomd.v1.StreamItem
+	53, // 47: roomd.v1.SubscribeRoomsResponse.items:type_name -> roomd.v1.StreamItem
+	56, // 48: roomd.v1.StreamItem.subscribed:type_name -> roomd.v1.StreamItem.Subscribed
+	74, // 49: roomd.v1.StreamItem.event:type_name -> roomd.v1.RoomEvent
+	57, // 50: roomd.v1.StreamItem.event_changed:type_name -> roomd.v1.StreamItem.EventChanged
+	58, // 51: roomd.v1.StreamItem.room_changed:type_name -> roomd.v1.StreamItem.RoomChanged
+	75, // 52: roomd.v1.StreamItem.ephemeral:type_name -> roomd.v1.EphemeralEvent
+	59, // 53: roomd.v1.StreamItem.heartbeat:type_name -> roomd.v1.StreamItem.Heartbeat
+	60, // 54: roomd.v1.StreamItem.ending:type_name -> roomd.v1.StreamItem.StreamEnding
+	61, // 55: roomd.v1.StreamItem.dropped:type_name -> roomd.v1.StreamItem.Dropped
+	74, // 56: roomd.v1.StreamItem.EventChanged.event:type_name -> roomd.v1.RoomEvent
+	76, // 57: roomd.v1.StreamItem.EventChanged.delivery:type_name -> roomd.v1.Delivery
+	65, // 58: roomd.v1.StreamItem.RoomChanged.room:type_name -> roomd.v1.Room
+	77, // 59: roomd.v1.StreamItem.RoomChanged.binding:type_name -> roomd.v1.Binding
+	68, // 60: roomd.v1.StreamItem.RoomChanged.participant:type_name -> roomd.v1.Participant
+	73, // 61: roomd.v1.StreamItem.StreamEnding.reconnect_jitter:type_name -> google.protobuf.Duration
+	0,  // 62: roomd.v1.RoomService.CreateRoom:input_type -> roomd.v1.CreateRoomRequest
+	2,  // 63: roomd.v1.RoomService.GetRoom:input_type -> roomd.v1.GetRoomRequest
+	4,  // 64: roomd.v1.RoomService.ListRooms:input_type -> roomd.v1.ListRoomsRequest
+	6,  // 65: roomd.v1.RoomService.UpdateRoom:input_type -> roomd.v1.UpdateRoomRequest
+	8,  // 66: roomd.v1.RoomService.PauseRoom:input_type -> roomd.v1.PauseRoomRequest
+	10, // 67: roomd.v1.RoomService.ResumeRoom:input_type -> roomd.v1.ResumeRoomRequest
+	12, // 68: roomd.v1.RoomService.CloseRoom:input_type -> roomd.v1.CloseRoomRequest
+	14, // 69: roomd.v1.RoomService.ArchiveRoom:input_type -> roomd.v1.ArchiveRoomRequest
+	16, // 70: roomd.v1.RoomService.DeleteRoom:input_type -> roomd.v1.DeleteRoomRequest
+	18, // 71: roomd.v1.RoomService.CheckRoomTimers:input_type -> roomd.v1.CheckRoomTimersRequest
+	20, // 72: roomd.v1.RoomService.CheckAllTimers:input_type -> roomd.v1.CheckAllTimersRequest
+	22, // 73: roomd.v1.RoomService.AddParticipant:input_type -> roomd.v1.AddParticipantRequest
+	24, // 74: roomd.v1.RoomService.GetParticipant:input_type -> roomd.v1.GetParticipantRequest
+	26, // 75: roomd.v1.RoomService.UpdateParticipant:input_type -> roomd.v1.UpdateParticipantRequest
+	28, // 76: roomd.v1.RoomService.RemoveParticipant:input_type -> roomd.v1.RemoveParticipantRequest
+	30, // 77: roomd.v1.RoomService.ListParticipants:input_type -> roomd.v1.ListParticipantsRequest
+	32, // 78: roomd.v1.RoomService.ResolveParticipant:input_type -> roomd.v1.ResolveParticipantRequest
+	34, // 79: roomd.v1.RoomService.CreateTask:input_type -> roomd.v1.CreateTaskRequest
+	36, // 80: roomd.v1.RoomService.GetTask:input_type -> roomd.v1.GetTaskRequest
+	38, // 81: roomd.v1.RoomService.UpdateTask:input_type -> roomd.v1.UpdateTaskRequest
+	40, // 82: roomd.v1.RoomService.ListTasks:input_type -> roomd.v1.ListTasksRequest
+	42, // 83: roomd.v1.RoomService.CreateObservation:input_type -> roomd.v1.CreateObservationRequest
+	44, // 84: roomd.v1.RoomService.ListObservations:input_type -> roomd.v1.ListObservationsRequest
+	46, // 85: roomd.v1.RoomService.SubmitFeedback:input_type -> roomd.v1.SubmitFeedbackRequest
+	49, // 86: roomd.v1.RoomService.SubscribeRoom:input_type -> roomd.v1.SubscribeRoomRequest
+	50, // 87: roomd.v1.RoomService.SubscribeRooms:input_type -> roomd.v1.SubscribeRoomsRequest
+	1,  // 88: roomd.v1.RoomService.CreateRoom:output_type -> roomd.v1.CreateRoomResponse
+	3,  // 89: roomd.v1.RoomService.GetRoom:output_type -> roomd.v1.GetRoomResponse
+	5,  // 90: roomd.v1.RoomService.ListRooms:output_type -> roomd.v1.ListRoomsResponse
+	7,  // 91: roomd.v1.RoomService.UpdateRoom:output_type -> roomd.v1.UpdateRoomResponse
+	9,  // 92: roomd.v1.RoomService.PauseRoom:output_type -> roomd.v1.PauseRoomResponse
+	11, // 93: roomd.v1.RoomService.ResumeRoom:output_type -> roomd.v1.ResumeRoomResponse
+	13, // 94: roomd.v1.RoomService.CloseRoom:output_type -> roomd.v1.CloseRoomResponse
+	15, // 95: roomd.v1.RoomService.ArchiveRoom:output_type -> roomd.v1.ArchiveRoomResponse
+	17, // 96: roomd.v1.RoomService.DeleteRoom:output_type -> roomd.v1.DeleteRoomResponse
+	19, // 97: roomd.v1.RoomService.CheckRoomTimers:output_type -> roomd.v1.CheckRoomTimersResponse
+	21, // 98: roomd.v1.RoomService.CheckAllTimers:output_type -> roomd.v1.CheckAllTimersResponse
+	23, // 99: roomd.v1.RoomService.AddParticipant:output_type -> roomd.v1.AddParticipantResponse
+	25, // 100: roomd.v1.RoomService.GetParticipant:output_type -> roomd.v1.GetParticipantResponse
+	27, // 101: roomd.v1.RoomService.UpdateParticipant:output_type -> roomd.v1.UpdateParticipantResponse
+	29, // 102: roomd.v1.RoomService.RemoveParticipant:output_type -> roomd.v1.RemoveParticipantResponse
+	31, // 103: roomd.v1.RoomService.ListParticipants:output_type -> roomd.v1.ListParticipantsResponse
+	33, // 104: roomd.v1.RoomService.ResolveParticipant:output_type -> roomd.v1.ResolveParticipantResponse
+	35, // 105: roomd.v1.RoomService.CreateTask:output_type -> roomd.v1.CreateTaskResponse
+	37, // 106: roomd.v1.RoomService.GetTask:output_type -> roomd.v1.GetTaskResponse
+	39, // 107: roomd.v1.RoomService.UpdateTask:output_type -> roomd.v1.UpdateTaskResponse
+	41, // 108: roomd.v1.RoomService.ListTasks:output_type -> roomd.v1.ListTasksResponse
+	43, // 109: roomd.v1.RoomService.CreateObservation:output_type -> roomd.v1.CreateObservationResponse
+	45, // 110: roomd.v1.RoomService.ListObservations:output_type -> roomd.v1.ListObservationsResponse
+	47, // 111: roomd.v1.RoomService.SubmitFeedback:output_type -> roomd.v1.SubmitFeedbackResponse
+	51, // 112: roomd.v1.RoomService.SubscribeRoom:output_type -> roomd.v1.SubscribeRoomResponse
+	52, // 113: roomd.v1.RoomService.SubscribeRooms:output_type -> roomd.v1.SubscribeRoomsResponse
+	88, // [88:114] is the sub-list for method output_type
+	62, // [62:88] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_room_service_proto_init() }

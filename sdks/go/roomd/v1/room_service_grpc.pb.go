@@ -59,7 +59,7 @@ type RoomServiceClient interface {
 	GetRoom(ctx context.Context, in *GetRoomRequest, opts ...grpc.CallOption) (*GetRoomResponse, error)
 	// Rooms by id.
 	ListRooms(ctx context.Context, in *ListRoomsRequest, opts ...grpc.CallOption) (*ListRoomsResponse, error)
-	// Changes `metadata` (merged key by key; a null removes), `labels` or `timers`.
+	// Changes `metadata` (merged key by key; a null removes), `labels`, `timers` or `retention`.
 	// ABORTED/ETAG_MISMATCH, INVALID_ARGUMENT/MASK_NOT_MUTABLE.
 	UpdateRoom(ctx context.Context, in *UpdateRoomRequest, opts ...grpc.CallOption) (*UpdateRoomResponse, error)
 	// ACTIVE to PAUSED. Repeating it changes nothing. FAILED_PRECONDITION/WRONG_STATE
@@ -413,7 +413,7 @@ type RoomServiceServer interface {
 	GetRoom(context.Context, *GetRoomRequest) (*GetRoomResponse, error)
 	// Rooms by id.
 	ListRooms(context.Context, *ListRoomsRequest) (*ListRoomsResponse, error)
-	// Changes `metadata` (merged key by key; a null removes), `labels` or `timers`.
+	// Changes `metadata` (merged key by key; a null removes), `labels`, `timers` or `retention`.
 	// ABORTED/ETAG_MISMATCH, INVALID_ARGUMENT/MASK_NOT_MUTABLE.
 	UpdateRoom(context.Context, *UpdateRoomRequest) (*UpdateRoomResponse, error)
 	// ACTIVE to PAUSED. Repeating it changes nothing. FAILED_PRECONDITION/WRONG_STATE

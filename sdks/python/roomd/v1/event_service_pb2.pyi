@@ -197,12 +197,14 @@ class ListEventsRequest(_message.Message):
     def __init__(self, room_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., after_index: _Optional[int] = ..., before_index: _Optional[int] = ..., newest_first: _Optional[bool] = ..., filter: _Optional[_Union[EventFilter, _Mapping]] = ..., offset: _Optional[int] = ..., include_deliveries: _Optional[bool] = ...) -> None: ...
 
 class ListEventsResponse(_message.Message):
-    __slots__ = ("events", "next_page_token")
+    __slots__ = ("events", "next_page_token", "oldest_index")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_INDEX_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_event_pb2.RoomEvent]
     next_page_token: str
-    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.RoomEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    oldest_index: int
+    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.RoomEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., oldest_index: _Optional[int] = ...) -> None: ...
 
 class SearchEventsRequest(_message.Message):
     __slots__ = ("query", "room_id", "page_size", "page_token")

@@ -154,7 +154,9 @@ class EventServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """The timeline by index.
+        """The timeline by index, as far as it is kept. OUT_OF_RANGE/HISTORY_TRUNCATED when events
+        between `after_index`, or the end of the page before, and the oldest one kept are gone:
+        there is never a silent hole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

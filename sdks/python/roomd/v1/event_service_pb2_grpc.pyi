@@ -34,7 +34,10 @@ class EventServiceStub:
     GetEvent: _aio.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]
     """NOT_FOUND/EVENT_NOT_FOUND."""
     ListEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]
-    """The timeline by index."""
+    """The timeline by index, as far as it is kept. OUT_OF_RANGE/HISTORY_TRUNCATED when events
+    between `after_index`, or the end of the page before, and the oldest one kept are gone:
+    there is never a silent hole.
+    """
     SearchEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.SearchEventsRequest, _event_service_pb2.SearchEventsResponse]
     """Full-text search over the text of events: words, "phrases", prefix*. Best match first."""
     UpdateEvent: _aio.UnaryUnaryMultiCallable[_event_service_pb2.UpdateEventRequest, _event_service_pb2.UpdateEventResponse]
@@ -113,7 +116,10 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_service_pb2.ListEventsRequest,
         context: _aio.ServicerContext[_event_service_pb2.ListEventsRequest, _abc.Awaitable[_event_service_pb2.ListEventsResponse]],
     ) -> _abc.Awaitable[_event_service_pb2.ListEventsResponse]:
-        """The timeline by index."""
+        """The timeline by index, as far as it is kept. OUT_OF_RANGE/HISTORY_TRUNCATED when events
+        between `after_index`, or the end of the page before, and the oldest one kept are gone:
+        there is never a silent hole.
+        """
 
     @_abc_1.abstractmethod
     def SearchEvents(

@@ -96,8 +96,16 @@ class RoomTimers(_message.Message):
     closed_after: _duration_pb2.Duration
     def __init__(self, inactive_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
+class RoomRetention(_message.Message):
+    __slots__ = ("events", "closed_room")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_ROOM_FIELD_NUMBER: _ClassVar[int]
+    events: _duration_pb2.Duration
+    closed_room: _duration_pb2.Duration
+    def __init__(self, events: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed_room: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
 class Room(_message.Message):
-    __slots__ = ("room_id", "organization_id", "status", "timers", "metadata", "labels", "event_count", "latest_index", "create_time", "update_time", "last_activity_time", "close_time", "etag", "detached_channel_ids")
+    __slots__ = ("room_id", "organization_id", "status", "timers", "metadata", "labels", "event_count", "latest_index", "create_time", "update_time", "last_activity_time", "close_time", "etag", "detached_channel_ids", "retention")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +127,7 @@ class Room(_message.Message):
     CLOSE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     DETACHED_CHANNEL_IDS_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
     room_id: str
     organization_id: str
     status: RoomStatus
@@ -133,7 +142,8 @@ class Room(_message.Message):
     close_time: _timestamp_pb2.Timestamp
     etag: str
     detached_channel_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, room_id: _Optional[str] = ..., organization_id: _Optional[str] = ..., status: _Optional[_Union[RoomStatus, str]] = ..., timers: _Optional[_Union[RoomTimers, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., event_count: _Optional[int] = ..., latest_index: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_activity_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., close_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., detached_channel_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    retention: RoomRetention
+    def __init__(self, room_id: _Optional[str] = ..., organization_id: _Optional[str] = ..., status: _Optional[_Union[RoomStatus, str]] = ..., timers: _Optional[_Union[RoomTimers, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., event_count: _Optional[int] = ..., latest_index: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_activity_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., close_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., detached_channel_ids: _Optional[_Iterable[str]] = ..., retention: _Optional[_Union[RoomRetention, _Mapping]] = ...) -> None: ...
 
 class Participant(_message.Message):
     __slots__ = ("participant_id", "room_id", "channel_ids", "display_name", "role", "status", "identification", "identity_id", "resolved_by", "resolve_time", "join_time", "metadata", "external_id")

@@ -17,7 +17,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRoomRequest(_message.Message):
-    __slots__ = ("room_id", "timers", "metadata", "labels", "request_id")
+    __slots__ = ("room_id", "timers", "metadata", "labels", "request_id", "retention")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,12 +30,14 @@ class CreateRoomRequest(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
     room_id: str
     timers: _room_pb2.RoomTimers
     metadata: _struct_pb2.Struct
     labels: _containers.ScalarMap[str, str]
     request_id: str
-    def __init__(self, room_id: _Optional[str] = ..., timers: _Optional[_Union[_room_pb2.RoomTimers, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    retention: _room_pb2.RoomRetention
+    def __init__(self, room_id: _Optional[str] = ..., timers: _Optional[_Union[_room_pb2.RoomTimers, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., request_id: _Optional[str] = ..., retention: _Optional[_Union[_room_pb2.RoomRetention, _Mapping]] = ...) -> None: ...
 
 class CreateRoomResponse(_message.Message):
     __slots__ = ("room",)

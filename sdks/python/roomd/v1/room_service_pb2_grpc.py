@@ -193,7 +193,7 @@ class RoomServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRoom(self, request, context):
-        """Changes `metadata` (merged key by key; a null removes), `labels` or `timers`.
+        """Changes `metadata` (merged key by key; a null removes), `labels`, `timers` or `retention`.
         ABORTED/ETAG_MISMATCH, INVALID_ARGUMENT/MASK_NOT_MUTABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -23,7 +23,7 @@ class RoomServiceStub:
     ListRooms: _aio.UnaryUnaryMultiCallable[_room_service_pb2.ListRoomsRequest, _room_service_pb2.ListRoomsResponse]
     """Rooms by id."""
     UpdateRoom: _aio.UnaryUnaryMultiCallable[_room_service_pb2.UpdateRoomRequest, _room_service_pb2.UpdateRoomResponse]
-    """Changes `metadata` (merged key by key; a null removes), `labels` or `timers`.
+    """Changes `metadata` (merged key by key; a null removes), `labels`, `timers` or `retention`.
     ABORTED/ETAG_MISMATCH, INVALID_ARGUMENT/MASK_NOT_MUTABLE.
     """
     PauseRoom: _aio.UnaryUnaryMultiCallable[_room_service_pb2.PauseRoomRequest, _room_service_pb2.PauseRoomResponse]
@@ -115,7 +115,7 @@ class RoomServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _room_service_pb2.UpdateRoomRequest,
         context: _aio.ServicerContext[_room_service_pb2.UpdateRoomRequest, _abc.Awaitable[_room_service_pb2.UpdateRoomResponse]],
     ) -> _abc.Awaitable[_room_service_pb2.UpdateRoomResponse]:
-        """Changes `metadata` (merged key by key; a null removes), `labels` or `timers`.
+        """Changes `metadata` (merged key by key; a null removes), `labels`, `timers` or `retention`.
         ABORTED/ETAG_MISMATCH, INVALID_ARGUMENT/MASK_NOT_MUTABLE.
         """
 

@@ -17,7 +17,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file roomd/v1/room.proto.
  */
 export const file_roomd_v1_room: GenFile = /*@__PURE__*/
-  fileDesc("ChNyb29tZC92MS9yb29tLnByb3RvEghyb29tZC52MSKgAQoKUm9vbVRpbWVycxJJCg5pbmFjdGl2ZV9hZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAAAAADEAAAAAA8yyQRJHCgxjbG9zZWRfYWZ0ZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAAAAAxAAAAAAPMskEiygQKBFJvb20SGAoHcm9vbV9pZBgBIAEoCUIHwocZAxCAAhIXCg9vcmdhbml6YXRpb25faWQYAiABKAkSJAoGc3RhdHVzGAMgASgOMhQucm9vbWQudjEuUm9vbVN0YXR1cxIkCgZ0aW1lcnMYBCABKAsyFC5yb29tZC52MS5Sb29tVGltZXJzEikKCG1ldGFkYXRhGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIyCgZsYWJlbHMYBiADKAsyGi5yb29tZC52MS5Sb29tLkxhYmVsc0VudHJ5QgbChxkCIEASEwoLZXZlbnRfY291bnQYByABKAMSGQoMbGF0ZXN0X2luZGV4GAggASgDSACIAQESLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJsYXN0X2FjdGl2aXR5X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNsb3NlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYDSABKAkSHAoUZGV0YWNoZWRfY2hhbm5lbF9pZHMYDiADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbGF0ZXN0X2luZGV4Iv4DCgtQYXJ0aWNpcGFudBIhCg5wYXJ0aWNpcGFudF9pZBgBIAEoCUIJwocZBQgBEIACEhgKB3Jvb21faWQYAiABKAlCB8KHGQMQgAISHAoLY2hhbm5lbF9pZHMYAyADKAlCB8KHGQMggAISIAoMZGlzcGxheV9uYW1lGAQgASgJQgqAAQHChxkDEIAIEicKBHJvbGUYBSABKA4yGS5yb29tZC52MS5QYXJ0aWNpcGFudFJvbGUSKwoGc3RhdHVzGAYgASgOMhsucm9vbWQudjEuUGFydGljaXBhbnRTdGF0dXMSNgoOaWRlbnRpZmljYXRpb24YByABKA4yHi5yb29tZC52MS5JZGVudGlmaWNhdGlvblN0YXR1cxIcCgtpZGVudGl0eV9pZBgIIAEoCUIHwocZAxCAAhIcCgtyZXNvbHZlZF9ieRgJIAEoCUIHwocZAxCAAhIwCgxyZXNvbHZlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWpvaW5fdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoIbWV0YWRhdGEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKC2V4dGVybmFsX2lkGA0gASgJQgfChxkDEIAEIsICCgRUYXNrEhgKB3Rhc2tfaWQYASABKAlCB8KHGQMQgAISGAoHcm9vbV9pZBgCIAEoCUIHwocZAxCAAhIWCgV0aXRsZRgDIAEoCUIHwocZAxCACBIdCgtkZXNjcmlwdGlvbhgEIAEoCUIIwocZBBCgnAESHAoLYXNzaWduZWRfdG8YBSABKAlCB8KHGQMQgAISJAoGc3RhdHVzGAYgASgOMhQucm9vbWQudjEuVGFza1N0YXR1cxIpCghtZXRhZGF0YRgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLVAgoLT2JzZXJ2YXRpb24SHwoOb2JzZXJ2YXRpb25faWQYASABKAlCB8KHGQMQgAISGAoHcm9vbV9pZBgCIAEoCUIHwocZAxCAAhIbCgpjaGFubmVsX2lkGAMgASgJQgfChxkDEIACEhkKCGNhdGVnb3J5GAQgASgJQgfChxkDEIACEhwKB2NvbnRlbnQYBSABKAlCC4ABAcKHGQQQoJwBEi8KCmNvbmZpZGVuY2UYBiABKAFCFsKHGRIpAAAAAAAAAAAxAAAAAAAA8D9IAIgBARIpCghtZXRhZGF0YRgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKCGV2ZW50X2lkGAkgASgJQgfChxkDEIACQg0KC19jb25maWRlbmNlIoEBCgpSZWFkTWFya2VyEg8KB3Jvb21faWQYASABKAkSEgoKY2hhbm5lbF9pZBgCIAEoCRINCgVpbmRleBgDIAEoAxIOCgZ1bnJlYWQYBCABKAMSLwoLdXBkYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqkBCgtSb29tQ29udGV4dBIcCgRyb29tGAEgASgLMg4ucm9vbWQudjEuUm9vbRIjCghiaW5kaW5ncxgCIAMoCzIRLnJvb21kLnYxLkJpbmRpbmcSKwoMcGFydGljaXBhbnRzGAMgAygLMhUucm9vbWQudjEuUGFydGljaXBhbnQSKgoNcmVjZW50X2V2ZW50cxgEIAMoCzITLnJvb21kLnYxLlJvb21FdmVudCqLAQoKUm9vbVN0YXR1cxIbChdST09NX1NUQVRVU19VTlNQRUNJRklFRBAAEhYKElJPT01fU1RBVFVTX0FDVElWRRABEhYKElJPT01fU1RBVFVTX1BBVVNFRBACEhYKElJPT01fU1RBVFVTX0NMT1NFRBADEhgKFFJPT01fU1RBVFVTX0FSQ0hJVkVEEAQqwQEKD1BhcnRpY2lwYW50Um9sZRIgChxQQVJUSUNJUEFOVF9ST0xFX1VOU1BFQ0lGSUVEEAASGgoWUEFSVElDSVBBTlRfUk9MRV9PV05FUhABEhoKFlBBUlRJQ0lQQU5UX1JPTEVfQUdFTlQQAhIbChdQQVJUSUNJUEFOVF9ST0xFX01FTUJFUhADEh0KGVBBUlRJQ0lQQU5UX1JPTEVfT0JTRVJWRVIQBBIYChRQQVJUSUNJUEFOVF9ST0xFX0JPVBAFKrMBChFQYXJ0aWNpcGFudFN0YXR1cxIiCh5QQVJUSUNJUEFOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIdChlQQVJUSUNJUEFOVF9TVEFUVVNfQUNUSVZFEAESHwobUEFSVElDSVBBTlRfU1RBVFVTX0lOQUNUSVZFEAISGwoXUEFSVElDSVBBTlRfU1RBVFVTX0xFRlQQAxIdChlQQVJUSUNJUEFOVF9TVEFUVVNfQkFOTkVEEAQqnAIKFElkZW50aWZpY2F0aW9uU3RhdHVzEiUKIUlERU5USUZJQ0FUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEiQKIElERU5USUZJQ0FUSU9OX1NUQVRVU19JREVOVElGSUVEEAESIQodSURFTlRJRklDQVRJT05fU1RBVFVTX1BFTkRJTkcQAhIjCh9JREVOVElGSUNBVElPTl9TVEFUVVNfQU1CSUdVT1VTEAMSIQodSURFTlRJRklDQVRJT05fU1RBVFVTX1VOS05PV04QBBIoCiRJREVOVElGSUNBVElPTl9TVEFUVVNfQ0hBTExFTkdFX1NFTlQQBRIiCh5JREVOVElGSUNBVElPTl9TVEFUVVNfUkVKRUNURUQQBiqtAQoKVGFza1N0YXR1cxIbChdUQVNLX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE1RBU0tfU1RBVFVTX1BFTkRJTkcQARIbChdUQVNLX1NUQVRVU19JTl9QUk9HUkVTUxACEhkKFVRBU0tfU1RBVFVTX0NPTVBMRVRFRBADEhYKElRBU0tfU1RBVFVTX0ZBSUxFRBAEEhkKFVRBU0tfU1RBVFVTX0NBTkNFTExFRBAFQjFaL2dpdGh1Yi5jb20vcm9vbWQvcm9vbWQvc2Rrcy9nby9yb29tZC92MTtyb29tZHYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_roomd_v1_channel, file_roomd_v1_event, file_roomd_v1_validation]);
+  fileDesc("ChNyb29tZC92MS9yb29tLnByb3RvEghyb29tZC52MSKgAQoKUm9vbVRpbWVycxJJCg5pbmFjdGl2ZV9hZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAAAAADEAAAAAA8yyQRJHCgxjbG9zZWRfYWZ0ZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAAAAAxAAAAAAPMskEimgEKDVJvb21SZXRlbnRpb24SQQoGZXZlbnRzGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhbChxkSKQAAAAAAAAAAMQAAAAADzLJBEkYKC2Nsb3NlZF9yb29tGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhbChxkSKQAAAAAAAAAAMQAAAAADzLJBIvYECgRSb29tEhgKB3Jvb21faWQYASABKAlCB8KHGQMQgAISFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEiQKBnN0YXR1cxgDIAEoDjIULnJvb21kLnYxLlJvb21TdGF0dXMSJAoGdGltZXJzGAQgASgLMhQucm9vbWQudjEuUm9vbVRpbWVycxIpCghtZXRhZGF0YRgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSMgoGbGFiZWxzGAYgAygLMhoucm9vbWQudjEuUm9vbS5MYWJlbHNFbnRyeUIGwocZAiBAEhMKC2V2ZW50X2NvdW50GAcgASgDEhkKDGxhdGVzdF9pbmRleBgIIAEoA0gAiAEBEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjbG9zZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA0gASgJEhwKFGRldGFjaGVkX2NoYW5uZWxfaWRzGA4gAygJEioKCXJldGVudGlvbhgPIAEoCzIXLnJvb21kLnYxLlJvb21SZXRlbnRpb24aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbGF0ZXN0X2luZGV4Iv4DCgtQYXJ0aWNpcGFudBIhCg5wYXJ0aWNpcGFudF9pZBgBIAEoCUIJwocZBQgBEIACEhgKB3Jvb21faWQYAiABKAlCB8KHGQMQgAISHAoLY2hhbm5lbF9pZHMYAyADKAlCB8KHGQMggAISIAoMZGlzcGxheV9uYW1lGAQgASgJQgqAAQHChxkDEIAIEicKBHJvbGUYBSABKA4yGS5yb29tZC52MS5QYXJ0aWNpcGFudFJvbGUSKwoGc3RhdHVzGAYgASgOMhsucm9vbWQudjEuUGFydGljaXBhbnRTdGF0dXMSNgoOaWRlbnRpZmljYXRpb24YByABKA4yHi5yb29tZC52MS5JZGVudGlmaWNhdGlvblN0YXR1cxIcCgtpZGVudGl0eV9pZBgIIAEoCUIHwocZAxCAAhIcCgtyZXNvbHZlZF9ieRgJIAEoCUIHwocZAxCAAhIwCgxyZXNvbHZlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWpvaW5fdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoIbWV0YWRhdGEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhwKC2V4dGVybmFsX2lkGA0gASgJQgfChxkDEIAEIsICCgRUYXNrEhgKB3Rhc2tfaWQYASABKAlCB8KHGQMQgAISGAoHcm9vbV9pZBgCIAEoCUIHwocZAxCAAhIWCgV0aXRsZRgDIAEoCUIHwocZAxCACBIdCgtkZXNjcmlwdGlvbhgEIAEoCUIIwocZBBCgnAESHAoLYXNzaWduZWRfdG8YBSABKAlCB8KHGQMQgAISJAoGc3RhdHVzGAYgASgOMhQucm9vbWQudjEuVGFza1N0YXR1cxIpCghtZXRhZGF0YRgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLVAgoLT2JzZXJ2YXRpb24SHwoOb2JzZXJ2YXRpb25faWQYASABKAlCB8KHGQMQgAISGAoHcm9vbV9pZBgCIAEoCUIHwocZAxCAAhIbCgpjaGFubmVsX2lkGAMgASgJQgfChxkDEIACEhkKCGNhdGVnb3J5GAQgASgJQgfChxkDEIACEhwKB2NvbnRlbnQYBSABKAlCC4ABAcKHGQQQoJwBEi8KCmNvbmZpZGVuY2UYBiABKAFCFsKHGRIpAAAAAAAAAAAxAAAAAAAA8D9IAIgBARIpCghtZXRhZGF0YRgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKCGV2ZW50X2lkGAkgASgJQgfChxkDEIACQg0KC19jb25maWRlbmNlIoEBCgpSZWFkTWFya2VyEg8KB3Jvb21faWQYASABKAkSEgoKY2hhbm5lbF9pZBgCIAEoCRINCgVpbmRleBgDIAEoAxIOCgZ1bnJlYWQYBCABKAMSLwoLdXBkYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqkBCgtSb29tQ29udGV4dBIcCgRyb29tGAEgASgLMg4ucm9vbWQudjEuUm9vbRIjCghiaW5kaW5ncxgCIAMoCzIRLnJvb21kLnYxLkJpbmRpbmcSKwoMcGFydGljaXBhbnRzGAMgAygLMhUucm9vbWQudjEuUGFydGljaXBhbnQSKgoNcmVjZW50X2V2ZW50cxgEIAMoCzITLnJvb21kLnYxLlJvb21FdmVudCqLAQoKUm9vbVN0YXR1cxIbChdST09NX1NUQVRVU19VTlNQRUNJRklFRBAAEhYKElJPT01fU1RBVFVTX0FDVElWRRABEhYKElJPT01fU1RBVFVTX1BBVVNFRBACEhYKElJPT01fU1RBVFVTX0NMT1NFRBADEhgKFFJPT01fU1RBVFVTX0FSQ0hJVkVEEAQqwQEKD1BhcnRpY2lwYW50Um9sZRIgChxQQVJUSUNJUEFOVF9ST0xFX1VOU1BFQ0lGSUVEEAASGgoWUEFSVElDSVBBTlRfUk9MRV9PV05FUhABEhoKFlBBUlRJQ0lQQU5UX1JPTEVfQUdFTlQQAhIbChdQQVJUSUNJUEFOVF9ST0xFX01FTUJFUhADEh0KGVBBUlRJQ0lQQU5UX1JPTEVfT0JTRVJWRVIQBBIYChRQQVJUSUNJUEFOVF9ST0xFX0JPVBAFKrMBChFQYXJ0aWNpcGFudFN0YXR1cxIiCh5QQVJUSUNJUEFOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIdChlQQVJUSUNJUEFOVF9TVEFUVVNfQUNUSVZFEAESHwobUEFSVElDSVBBTlRfU1RBVFVTX0lOQUNUSVZFEAISGwoXUEFSVElDSVBBTlRfU1RBVFVTX0xFRlQQAxIdChlQQVJUSUNJUEFOVF9TVEFUVVNfQkFOTkVEEAQqnAIKFElkZW50aWZpY2F0aW9uU3RhdHVzEiUKIUlERU5USUZJQ0FUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEiQKIElERU5USUZJQ0FUSU9OX1NUQVRVU19JREVOVElGSUVEEAESIQodSURFTlRJRklDQVRJT05fU1RBVFVTX1BFTkRJTkcQAhIjCh9JREVOVElGSUNBVElPTl9TVEFUVVNfQU1CSUdVT1VTEAMSIQodSURFTlRJRklDQVRJT05fU1RBVFVTX1VOS05PV04QBBIoCiRJREVOVElGSUNBVElPTl9TVEFUVVNfQ0hBTExFTkdFX1NFTlQQBRIiCh5JREVOVElGSUNBVElPTl9TVEFUVVNfUkVKRUNURUQQBiqtAQoKVGFza1N0YXR1cxIbChdUQVNLX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE1RBU0tfU1RBVFVTX1BFTkRJTkcQARIbChdUQVNLX1NUQVRVU19JTl9QUk9HUkVTUxACEhkKFVRBU0tfU1RBVFVTX0NPTVBMRVRFRBADEhYKElRBU0tfU1RBVFVTX0ZBSUxFRBAEEhkKFVRBU0tfU1RBVFVTX0NBTkNFTExFRBAFQjFaL2dpdGh1Yi5jb20vcm9vbWQvcm9vbWQvc2Rrcy9nby9yb29tZC92MTtyb29tZHYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_roomd_v1_channel, file_roomd_v1_event, file_roomd_v1_validation]);
 
 /**
  * When a quiet room pauses and closes. Counted from the last activity; the server
@@ -47,6 +47,38 @@ export type RoomTimers = Message<"roomd.v1.RoomTimers"> & {
  */
 export const RoomTimersSchema: GenMessage<RoomTimers> = /*@__PURE__*/
   messageDesc(file_roomd_v1_room, 0);
+
+/**
+ * What a room keeps how long. What is older goes by itself, about an hour late at most.
+ *
+ * @generated from message roomd.v1.RoomRetention
+ */
+export type RoomRetention = Message<"roomd.v1.RoomRetention"> & {
+  /**
+   * How long its events are kept, with their deliveries and what the hooks did with them;
+   * less than a day counts as a day. Indexes go on: the room then begins with a greater one.
+   * An event that a durable observer or a delivery waits for stays until that has ended.
+   * Unset: as the server is told by --retention-days. 0: for ever.
+   *
+   * @generated from field: google.protobuf.Duration events = 1;
+   */
+  events?: Duration | undefined;
+
+  /**
+   * How long the room is kept once it is CLOSED; then it is deleted with all that is in it.
+   * Unset: as the server is told by --closed-retention-days. 0: for ever.
+   *
+   * @generated from field: google.protobuf.Duration closed_room = 2;
+   */
+  closedRoom?: Duration | undefined;
+};
+
+/**
+ * Describes the message roomd.v1.RoomRetention.
+ * Use `create(RoomRetentionSchema)` to create a new message.
+ */
+export const RoomRetentionSchema: GenMessage<RoomRetention> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_room, 1);
 
 /**
  * One conversation.
@@ -97,7 +129,7 @@ export type Room = Message<"roomd.v1.Room"> & {
   labels: { [key: string]: string };
 
   /**
-   * Events in the timeline.
+   * Events so far, also those that are not kept any more.
    *
    * @generated from field: int64 event_count = 7;
    */
@@ -151,6 +183,13 @@ export type Room = Message<"roomd.v1.Room"> & {
    * @generated from field: repeated string detached_channel_ids = 14;
    */
   detachedChannelIds: string[];
+
+  /**
+   * What it keeps how long.
+   *
+   * @generated from field: roomd.v1.RoomRetention retention = 15;
+   */
+  retention?: RoomRetention | undefined;
 };
 
 /**
@@ -158,7 +197,7 @@ export type Room = Message<"roomd.v1.Room"> & {
  * Use `create(RoomSchema)` to create a new message.
  */
 export const RoomSchema: GenMessage<Room> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room, 1);
+  messageDesc(file_roomd_v1_room, 2);
 
 /**
  * Somebody in a room. One participant, many channels.
@@ -263,7 +302,7 @@ export type Participant = Message<"roomd.v1.Participant"> & {
  * Use `create(ParticipantSchema)` to create a new message.
  */
 export const ParticipantSchema: GenMessage<Participant> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room, 2);
+  messageDesc(file_roomd_v1_room, 3);
 
 /**
  * Something to be done that a hook, an AI or a caller found in a conversation.
@@ -340,7 +379,7 @@ export type Task = Message<"roomd.v1.Task"> & {
  * Use `create(TaskSchema)` to create a new message.
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room, 3);
+  messageDesc(file_roomd_v1_room, 4);
 
 /**
  * Something noticed in a conversation.
@@ -417,7 +456,7 @@ export type Observation = Message<"roomd.v1.Observation"> & {
  * Use `create(ObservationSchema)` to create a new message.
  */
 export const ObservationSchema: GenMessage<Observation> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room, 4);
+  messageDesc(file_roomd_v1_room, 5);
 
 /**
  * How far a channel has read.
@@ -466,7 +505,7 @@ export type ReadMarker = Message<"roomd.v1.ReadMarker"> & {
  * Use `create(ReadMarkerSchema)` to create a new message.
  */
 export const ReadMarkerSchema: GenMessage<ReadMarker> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room, 5);
+  messageDesc(file_roomd_v1_room, 6);
 
 /**
  * What a handler is told about the room.
@@ -509,7 +548,7 @@ export type RoomContext = Message<"roomd.v1.RoomContext"> & {
  * Use `create(RoomContextSchema)` to create a new message.
  */
 export const RoomContextSchema: GenMessage<RoomContext> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room, 6);
+  messageDesc(file_roomd_v1_room, 7);
 
 /**
  * Where a room is in its life.
