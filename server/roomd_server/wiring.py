@@ -205,7 +205,13 @@ class Server:
         engine, plane, settings = self._engine, self._plane, self._settings
         routes = surface(
             {
-                "RoomService": (engine.lifecycle, engine.timers, engine.roster, engine.notes),
+                "RoomService": (
+                    engine.lifecycle,
+                    engine.timers,
+                    engine.roster,
+                    engine.notes,
+                    engine.export,
+                ),
                 "EventService": (
                     engine.inbound,
                     engine.proactive,

@@ -83,7 +83,8 @@ class House:
         await self.server._plane.load()
         await self.engine.start()
         (port,) = await self.server._api.start()
-        self._channel = aio.insecure_channel(f"127.0.0.1:{port}")
+        self.address = f"127.0.0.1:{port}"
+        self._channel = aio.insecure_channel(self.address)
         self.client = Client(self._channel, self.server._api)
 
     async def stop(self) -> None:

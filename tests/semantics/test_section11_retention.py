@@ -224,6 +224,27 @@ async def test_s11_p4_a_page_of_the_timeline_says_what_is_missing(h: House) -> N
     assert list(backwards.events) == list(reversed(whole.events))
 
 
+async def test_s11_p4_what_goes_while_a_page_is_read_is_told(
+    h: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is read when events are gone, and their removal not yet answered."""
+    await h.room("r1", "ws", retention=keep(events=1.5))
+    await say_daily(h, 4)
+    store = h.server._store
+    trim = store.trim_room
+    reasons: list[str] = []
+
+    async def watched(org: str, room_id: str, index: int) -> object:
+        kept_from = await trim(org, room_id, index)
+        page = pb.ListEventsRequest(room_id="r1", after_index=0)
+        reasons.append((await h.failure(page)).reason)
+        return kept_from
+
+    monkeypatch.setattr(store, "trim_room", watched)
+    await sweep(h)
+    assert reasons == ["HISTORY_TRUNCATED"]
+
+
 async def test_s11_p4_a_change_of_an_event_that_is_gone_tells_its_ids_alone(h: House) -> None:
     """What it said then is not read any more, in memory or in the store."""
     await h.room("r1", "ws", retention=keep(events=2))

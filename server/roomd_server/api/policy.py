@@ -64,6 +64,7 @@ POLICIES: dict[str, Policy] = {
             "CreateObservation": Policy("rooms:write", _WRITE),
             "ListObservations": Policy("rooms:read", _READ, 2),
             "SubmitFeedback": Policy("rooms:write", _WRITE),
+            "ExportRoom": Policy("rooms:export", _READ, 4),
             "SubscribeRoom": Policy("events:read", _STREAM),
             "SubscribeRooms": Policy("events:read", _STREAM),
         },

@@ -26,7 +26,7 @@ Subparsers = Any  # argparse names its own type only privately
 def add(subparsers: Subparsers) -> None:
     """Add the commands."""
     room = subparsers.add_parser(
-        "room", help="create, list, show and watch rooms", epilog="example: roomd room list"
+        "room", help="create, list, show, export and watch rooms", epilog="example: roomd room list"
     )
     verbs = room.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -42,6 +42,23 @@ def add(subparsers: Subparsers) -> None:
     add_connection(create)
     create.set_defaults(run=create_room)
 
+    _add_reading(verbs)
+
+    send = subparsers.add_parser(
+        "send",
+        help="write a text into a room from one of its channels",
+        epilog='example: roomd send support ws-alice "Hello" --participant alice',
+    )
+    send.add_argument("room_id")
+    send.add_argument("channel_id")
+    send.add_argument("text")
+    send.add_argument("--participant", default="", help="who says it")
+    send.add_argument("--wait", action="store_true", help="until everything it starts has ended")
+    add_connection(send)
+    send.set_defaults(run=send_text)
+
+
+def _add_reading(verbs: Subparsers) -> None:
     listing = verbs.add_parser(
         "list", help="list rooms", epilog="example: roomd room list --limit 20"
     )
@@ -57,6 +74,16 @@ def add(subparsers: Subparsers) -> None:
     add_connection(show)
     show.set_defaults(run=show_room)
 
+    export = verbs.add_parser(
+        "export",
+        help="everything that is kept of a room, a line of JSON for each thing",
+        epilog="example: roomd room export support --participant alice",
+    )
+    export.add_argument("room_id")
+    export.add_argument("--participant", default="", help="only what is of this participant")
+    add_connection(export)
+    export.set_defaults(run=export_room)
+
     tail = verbs.add_parser(
         "tail", help="watch a room", epilog="example: roomd room tail support --from-start"
     )
@@ -64,19 +91,6 @@ def add(subparsers: Subparsers) -> None:
     tail.add_argument("--from-start", action="store_true", help="begin with the first event")
     add_connection(tail)
     tail.set_defaults(run=tail_room)
-
-    send = subparsers.add_parser(
-        "send",
-        help="write a text into a room from one of its channels",
-        epilog='example: roomd send support ws-alice "Hello" --participant alice',
-    )
-    send.add_argument("room_id")
-    send.add_argument("channel_id")
-    send.add_argument("text")
-    send.add_argument("--participant", default="", help="who says it")
-    send.add_argument("--wait", action="store_true", help="until everything it starts has ended")
-    add_connection(send)
-    send.set_defaults(run=send_text)
 
 
 async def create_room(options: argparse.Namespace) -> int:
@@ -168,6 +182,28 @@ async def show_room(options: argparse.Namespace) -> int:
         (event_row(event) for event in events),
     )
     return 0
+
+
+async def export_room(options: argparse.Namespace) -> int:
+    """Print everything of a room, page by page."""
+    token = ""
+    async with connect(options) as channel:
+        while True:
+            page = await RoomServiceStub(channel).ExportRoom(
+                pb.ExportRoomRequest(
+                    room_id=options.room_id,
+                    participant_id=options.participant,
+                    page_size=1000,
+                    page_token=token,
+                ),
+                metadata=metadata(options),
+                timeout=CALL_SECONDS,
+            )
+            for item in page.items:
+                print_json(item)
+            token = page.next_page_token
+            if not token:
+                return 0
 
 
 def event_row(event: pb.RoomEvent) -> tuple[object, ...]:

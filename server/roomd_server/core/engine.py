@@ -18,6 +18,7 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing
+from roomd_server.core.exporting import Export
 from roomd_server.core.inbound import Inbound, InboundParts
 from roomd_server.core.lane import LaneParts, Lanes
 from roomd_server.core.lifecycle import RoomLifecycle
@@ -95,6 +96,7 @@ class Engine:
         self.retention = Retention(store, self.directory, self.lifecycle, clock, options)
         self.roster = Roster(self.rooms, self.notifier, clock, ids)
         self.notes = Notes(store, self.rooms, once, self.notifier, clock, ids)
+        self.export = Export(store, self.rooms)
         self.timeline = Timeline(store, self.rooms, clock)
         self.editing = Editing(store, self.rooms, self.notifier, clock)
         self.desk = RealtimeDesk(

@@ -190,6 +190,15 @@ def binding_not_found(room_id: str, channel_id: str) -> NotFound:
     )
 
 
+def participant_not_found(room_id: str, participant_id: str) -> NotFound:
+    """Build the error for somebody who is not in the room."""
+    return NotFound(
+        pb.ERROR_REASON_PARTICIPANT_NOT_FOUND,
+        f"no participant {participant_id!r} in room {room_id!r}; add them first",
+        metadata={"room_id": room_id, "participant_id": participant_id},
+    )
+
+
 def event_not_found(room_id: str, key: object) -> NotFound:
     """Build the error for an event that is not in the room."""
     return NotFound(

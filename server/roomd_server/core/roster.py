@@ -288,11 +288,7 @@ def _take(who: pb.Participant, new: pb.Participant, paths: set[str]) -> None:
 def _known(actor: RoomActor, participant_id: str) -> pb.Participant:
     known = actor.participants.get(participant_id)
     if known is None:
-        raise errors.NotFound(
-            pb.ERROR_REASON_PARTICIPANT_NOT_FOUND,
-            f"no participant {participant_id!r} in room {actor.room_id!r}; add them first",
-            metadata={"room_id": actor.room_id, "participant_id": participant_id},
-        )
+        raise errors.participant_not_found(actor.room_id, participant_id)
     return known
 
 

@@ -87,7 +87,8 @@ class Timeline:
         oldest = (await self._rooms.read(caller, request.room_id)).kept_from.index
         if oldest:
             response.oldest_index = oldest
-            _check_kept(request, start, oldest)
+            if not request.newest_first:
+                check_kept(request.room_id, start, oldest)
         if more is not None:
             response.next_page_token = paging.encode(mark, float(more), float(query.offset))
         events = [shown(event) for event in found]
@@ -315,21 +316,21 @@ def _query(room_id: str, request: pb.ListEventsRequest) -> EventQuery:
     )
 
 
-def _check_kept(request: pb.ListEventsRequest, start: int | None, oldest: int) -> None:
+def check_kept(room_id: str, after_index: int | None, oldest: int) -> None:
     """Refuse a page in front of which something is missing that its reader counts on.
 
     Args:
-        request: What was asked for.
-        start: The index behind which the page begins; None or -1: with the oldest one.
+        room_id: The room.
+        after_index: Behind which index the page begins; None or -1: with the oldest event.
         oldest: Index of the oldest event that is kept.
 
     Raises:
         OutOfRange: HISTORY_TRUNCATED.
     """
-    if request.newest_first or start is None or start < 0 or start + 1 >= oldest:
+    if after_index is None or after_index < 0 or after_index + 1 >= oldest:
         return
     raise errors.history_truncated(
-        request.room_id, "what comes next is not kept any more; read from the beginning", oldest
+        room_id, "what comes next is not kept any more; read from the beginning", oldest
     )
 
 

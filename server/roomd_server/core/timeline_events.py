@@ -38,6 +38,14 @@ def system_event(
     return event
 
 
+def concerns(event: pb.RoomEvent, participant_id: str) -> bool:
+    """Whether a participant wrote it, or it tells of one: who came and went, what changed."""
+    if event.source.participant_id == participant_id:
+        return True
+    details = event.content.system.data
+    return "participant_id" in details and details["participant_id"] == participant_id
+
+
 def details_of(binding: pb.Binding) -> dict[str, object]:
     """What the timeline says of a binding; nothing personal."""
     kind = pb.ChannelType.Name(binding.channel_type).removeprefix("CHANNEL_TYPE_")

@@ -2655,6 +2655,341 @@ func (x *SubmitFeedbackResponse) GetObservation() *Observation {
 	return nil
 }
 
+// See ExportRoom.
+type ExportRoomRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The room.
+	RoomId string `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Default 50, at most 1000. A page may be shorter, even empty, and yet have a next.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only what is of this participant: the record, their bindings, what they wrote and what
+	// the timeline says of them, the deliveries of that and those to their channels, tasks
+	// assigned to them, observations about what they wrote, and read markers of their channels.
+	// Empty: everything.
+	ParticipantId string `protobuf:"bytes,4,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRoomRequest) Reset() {
+	*x = ExportRoomRequest{}
+	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRoomRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRoomRequest) ProtoMessage() {}
+
+func (x *ExportRoomRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRoomRequest.ProtoReflect.Descriptor instead.
+func (*ExportRoomRequest) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ExportRoomRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *ExportRoomRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ExportRoomRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ExportRoomRequest) GetParticipantId() string {
+	if x != nil {
+		return x.ParticipantId
+	}
+	return ""
+}
+
+// Answers ExportRoom.
+type ExportRoomResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One page.
+	Items []*ExportedItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Empty: that was all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRoomResponse) Reset() {
+	*x = ExportRoomResponse{}
+	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRoomResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRoomResponse) ProtoMessage() {}
+
+func (x *ExportRoomResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRoomResponse.ProtoReflect.Descriptor instead.
+func (*ExportRoomResponse) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ExportRoomResponse) GetItems() []*ExportedItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *ExportRoomResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// One thing of a room.
+type ExportedItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Item:
+	//
+	//	*ExportedItem_Room
+	//	*ExportedItem_Participant
+	//	*ExportedItem_Binding
+	//	*ExportedItem_Event
+	//	*ExportedItem_Delivery
+	//	*ExportedItem_Task
+	//	*ExportedItem_Observation
+	//	*ExportedItem_ReadMarker
+	//	*ExportedItem_Queued
+	Item          isExportedItem_Item `protobuf_oneof:"item"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportedItem) Reset() {
+	*x = ExportedItem{}
+	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportedItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportedItem) ProtoMessage() {}
+
+func (x *ExportedItem) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportedItem.ProtoReflect.Descriptor instead.
+func (*ExportedItem) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ExportedItem) GetItem() isExportedItem_Item {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetRoom() *Room {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Room); ok {
+			return x.Room
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetParticipant() *Participant {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Participant); ok {
+			return x.Participant
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetBinding() *Binding {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Binding); ok {
+			return x.Binding
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetEvent() *RoomEvent {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Event); ok {
+			return x.Event
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetDelivery() *Delivery {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Delivery); ok {
+			return x.Delivery
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetTask() *Task {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Task); ok {
+			return x.Task
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetObservation() *Observation {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Observation); ok {
+			return x.Observation
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetReadMarker() *ReadMarker {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_ReadMarker); ok {
+			return x.ReadMarker
+		}
+	}
+	return nil
+}
+
+func (x *ExportedItem) GetQueued() *DeliverRequest {
+	if x != nil {
+		if x, ok := x.Item.(*ExportedItem_Queued); ok {
+			return x.Queued
+		}
+	}
+	return nil
+}
+
+type isExportedItem_Item interface {
+	isExportedItem_Item()
+}
+
+type ExportedItem_Room struct {
+	// The room itself.
+	Room *Room `protobuf:"bytes,1,opt,name=room,proto3,oneof"`
+}
+
+type ExportedItem_Participant struct {
+	// By id.
+	Participant *Participant `protobuf:"bytes,2,opt,name=participant,proto3,oneof"`
+}
+
+type ExportedItem_Binding struct {
+	// By channel.
+	Binding *Binding `protobuf:"bytes,3,opt,name=binding,proto3,oneof"`
+}
+
+type ExportedItem_Event struct {
+	// By index; without deliveries.
+	Event *RoomEvent `protobuf:"bytes,4,opt,name=event,proto3,oneof"`
+}
+
+type ExportedItem_Delivery struct {
+	// The newest event's first.
+	Delivery *Delivery `protobuf:"bytes,5,opt,name=delivery,proto3,oneof"`
+}
+
+type ExportedItem_Task struct {
+	// In the order they were made.
+	Task *Task `protobuf:"bytes,6,opt,name=task,proto3,oneof"`
+}
+
+type ExportedItem_Observation struct {
+	// In the order they were made.
+	Observation *Observation `protobuf:"bytes,7,opt,name=observation,proto3,oneof"`
+}
+
+type ExportedItem_ReadMarker struct {
+	// By channel; `unread` is not filled.
+	ReadMarker *ReadMarker `protobuf:"bytes,8,opt,name=read_marker,json=readMarker,proto3,oneof"`
+}
+
+type ExportedItem_Queued struct {
+	// By id: a text that waits for the room to become idle.
+	Queued *DeliverRequest `protobuf:"bytes,9,opt,name=queued,proto3,oneof"`
+}
+
+func (*ExportedItem_Room) isExportedItem_Item() {}
+
+func (*ExportedItem_Participant) isExportedItem_Item() {}
+
+func (*ExportedItem_Binding) isExportedItem_Item() {}
+
+func (*ExportedItem_Event) isExportedItem_Item() {}
+
+func (*ExportedItem_Delivery) isExportedItem_Item() {}
+
+func (*ExportedItem_Task) isExportedItem_Item() {}
+
+func (*ExportedItem_Observation) isExportedItem_Item() {}
+
+func (*ExportedItem_ReadMarker) isExportedItem_Item() {}
+
+func (*ExportedItem_Queued) isExportedItem_Item() {}
+
 // Where and what to watch in one room.
 type RoomStart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2671,7 +3006,7 @@ type RoomStart struct {
 
 func (x *RoomStart) Reset() {
 	*x = RoomStart{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +3018,7 @@ func (x *RoomStart) String() string {
 func (*RoomStart) ProtoMessage() {}
 
 func (x *RoomStart) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +3031,7 @@ func (x *RoomStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomStart.ProtoReflect.Descriptor instead.
 func (*RoomStart) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{48}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RoomStart) GetRoomId() string {
@@ -2766,7 +3101,7 @@ type SubscribeRoomRequest struct {
 
 func (x *SubscribeRoomRequest) Reset() {
 	*x = SubscribeRoomRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +3113,7 @@ func (x *SubscribeRoomRequest) String() string {
 func (*SubscribeRoomRequest) ProtoMessage() {}
 
 func (x *SubscribeRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +3126,7 @@ func (x *SubscribeRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{49}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SubscribeRoomRequest) GetRoom() *RoomStart {
@@ -2839,7 +3174,7 @@ type SubscribeRoomsRequest struct {
 
 func (x *SubscribeRoomsRequest) Reset() {
 	*x = SubscribeRoomsRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2851,7 +3186,7 @@ func (x *SubscribeRoomsRequest) String() string {
 func (*SubscribeRoomsRequest) ProtoMessage() {}
 
 func (x *SubscribeRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2864,7 +3199,7 @@ func (x *SubscribeRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomsRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{50}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SubscribeRoomsRequest) GetRooms() []*RoomStart {
@@ -2906,7 +3241,7 @@ type SubscribeRoomResponse struct {
 
 func (x *SubscribeRoomResponse) Reset() {
 	*x = SubscribeRoomResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2918,7 +3253,7 @@ func (x *SubscribeRoomResponse) String() string {
 func (*SubscribeRoomResponse) ProtoMessage() {}
 
 func (x *SubscribeRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2931,7 +3266,7 @@ func (x *SubscribeRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{51}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SubscribeRoomResponse) GetItems() []*StreamItem {
@@ -2952,7 +3287,7 @@ type SubscribeRoomsResponse struct {
 
 func (x *SubscribeRoomsResponse) Reset() {
 	*x = SubscribeRoomsResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2964,7 +3299,7 @@ func (x *SubscribeRoomsResponse) String() string {
 func (*SubscribeRoomsResponse) ProtoMessage() {}
 
 func (x *SubscribeRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2977,7 +3312,7 @@ func (x *SubscribeRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomsResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{52}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SubscribeRoomsResponse) GetItems() []*StreamItem {
@@ -3011,7 +3346,7 @@ type StreamItem struct {
 
 func (x *StreamItem) Reset() {
 	*x = StreamItem{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3023,7 +3358,7 @@ func (x *StreamItem) String() string {
 func (*StreamItem) ProtoMessage() {}
 
 func (x *StreamItem) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3036,7 +3371,7 @@ func (x *StreamItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem.ProtoReflect.Descriptor instead.
 func (*StreamItem) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *StreamItem) GetItem() isStreamItem_Item {
@@ -3209,7 +3544,7 @@ type StreamItem_Subscribed struct {
 
 func (x *StreamItem_Subscribed) Reset() {
 	*x = StreamItem_Subscribed{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3221,7 +3556,7 @@ func (x *StreamItem_Subscribed) String() string {
 func (*StreamItem_Subscribed) ProtoMessage() {}
 
 func (x *StreamItem_Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3234,7 +3569,7 @@ func (x *StreamItem_Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_Subscribed.ProtoReflect.Descriptor instead.
 func (*StreamItem_Subscribed) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53, 0}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 0}
 }
 
 func (x *StreamItem_Subscribed) GetOldestIndex() int64 {
@@ -3280,7 +3615,7 @@ type StreamItem_EventChanged struct {
 
 func (x *StreamItem_EventChanged) Reset() {
 	*x = StreamItem_EventChanged{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[57]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3627,7 @@ func (x *StreamItem_EventChanged) String() string {
 func (*StreamItem_EventChanged) ProtoMessage() {}
 
 func (x *StreamItem_EventChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[57]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3640,7 @@ func (x *StreamItem_EventChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_EventChanged.ProtoReflect.Descriptor instead.
 func (*StreamItem_EventChanged) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53, 1}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 1}
 }
 
 func (x *StreamItem_EventChanged) GetEvent() *RoomEvent {
@@ -3346,7 +3681,7 @@ type StreamItem_RoomChanged struct {
 
 func (x *StreamItem_RoomChanged) Reset() {
 	*x = StreamItem_RoomChanged{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[58]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3358,7 +3693,7 @@ func (x *StreamItem_RoomChanged) String() string {
 func (*StreamItem_RoomChanged) ProtoMessage() {}
 
 func (x *StreamItem_RoomChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[58]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3371,7 +3706,7 @@ func (x *StreamItem_RoomChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_RoomChanged.ProtoReflect.Descriptor instead.
 func (*StreamItem_RoomChanged) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53, 2}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 2}
 }
 
 func (x *StreamItem_RoomChanged) GetRoom() *Room {
@@ -3411,7 +3746,7 @@ type StreamItem_Heartbeat struct {
 
 func (x *StreamItem_Heartbeat) Reset() {
 	*x = StreamItem_Heartbeat{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[59]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3423,7 +3758,7 @@ func (x *StreamItem_Heartbeat) String() string {
 func (*StreamItem_Heartbeat) ProtoMessage() {}
 
 func (x *StreamItem_Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[59]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3436,7 +3771,7 @@ func (x *StreamItem_Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_Heartbeat.ProtoReflect.Descriptor instead.
 func (*StreamItem_Heartbeat) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53, 3}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 3}
 }
 
 // The stream ends now; in SubscribeRooms, with ROOM_DELETED, only this room's part of it.
@@ -3452,7 +3787,7 @@ type StreamItem_StreamEnding struct {
 
 func (x *StreamItem_StreamEnding) Reset() {
 	*x = StreamItem_StreamEnding{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[60]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +3799,7 @@ func (x *StreamItem_StreamEnding) String() string {
 func (*StreamItem_StreamEnding) ProtoMessage() {}
 
 func (x *StreamItem_StreamEnding) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[60]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +3812,7 @@ func (x *StreamItem_StreamEnding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_StreamEnding.ProtoReflect.Descriptor instead.
 func (*StreamItem_StreamEnding) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53, 4}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 4}
 }
 
 func (x *StreamItem_StreamEnding) GetReason() string {
@@ -3505,7 +3840,7 @@ type StreamItem_Dropped struct {
 
 func (x *StreamItem_Dropped) Reset() {
 	*x = StreamItem_Dropped{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3517,7 +3852,7 @@ func (x *StreamItem_Dropped) String() string {
 func (*StreamItem_Dropped) ProtoMessage() {}
 
 func (x *StreamItem_Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3530,7 +3865,7 @@ func (x *StreamItem_Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_Dropped.ProtoReflect.Descriptor instead.
 func (*StreamItem_Dropped) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53, 5}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 5}
 }
 
 func (x *StreamItem_Dropped) GetCount() int64 {
@@ -3544,7 +3879,7 @@ var File_roomd_v1_room_service_proto protoreflect.FileDescriptor
 
 const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1broomd/v1/room_service.proto\x12\broomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x14roomd/v1/event.proto\x1a\x17roomd/v1/realtime.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xfb\x02\n" +
+	"\x1broomd/v1/room_service.proto\x12\broomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x14roomd/v1/event.proto\x1a\x1croomd/v1/event_service.proto\x1a\x17roomd/v1/realtime.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xfb\x02\n" +
 	"\x11CreateRoomRequest\x12 \n" +
 	"\aroom_id\x18\x01 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\x06roomId\x12,\n" +
 	"\x06timers\x18\x02 \x01(\v2\x14.roomd.v1.RoomTimersR\x06timers\x123\n" +
@@ -3707,7 +4042,28 @@ const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\tdimension\x18\x06 \x01(\tB\a\u0087\x19\x03\x10\x80\x01R\tdimension\x123\n" +
 	"\bmetadata\x18\a \x01(\v2\x17.google.protobuf.StructR\bmetadata\"Q\n" +
 	"\x16SubmitFeedbackResponse\x127\n" +
-	"\vobservation\x18\x01 \x01(\v2\x15.roomd.v1.ObservationR\vobservation\"\x8d\x01\n" +
+	"\vobservation\x18\x01 \x01(\v2\x15.roomd.v1.ObservationR\vobservation\"\xc4\x01\n" +
+	"\x11ExportRoomRequest\x12\"\n" +
+	"\aroom_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\x06roomId\x123\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00@\x8f@R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\a\u0087\x19\x03\x10\x80\x10R\tpageToken\x12.\n" +
+	"\x0eparticipant_id\x18\x04 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\rparticipantId\"j\n" +
+	"\x12ExportRoomResponse\x12,\n" +
+	"\x05items\x18\x01 \x03(\v2\x16.roomd.v1.ExportedItemR\x05items\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x03\n" +
+	"\fExportedItem\x12$\n" +
+	"\x04room\x18\x01 \x01(\v2\x0e.roomd.v1.RoomH\x00R\x04room\x129\n" +
+	"\vparticipant\x18\x02 \x01(\v2\x15.roomd.v1.ParticipantH\x00R\vparticipant\x12-\n" +
+	"\abinding\x18\x03 \x01(\v2\x11.roomd.v1.BindingH\x00R\abinding\x12+\n" +
+	"\x05event\x18\x04 \x01(\v2\x13.roomd.v1.RoomEventH\x00R\x05event\x120\n" +
+	"\bdelivery\x18\x05 \x01(\v2\x12.roomd.v1.DeliveryH\x00R\bdelivery\x12$\n" +
+	"\x04task\x18\x06 \x01(\v2\x0e.roomd.v1.TaskH\x00R\x04task\x129\n" +
+	"\vobservation\x18\a \x01(\v2\x15.roomd.v1.ObservationH\x00R\vobservation\x127\n" +
+	"\vread_marker\x18\b \x01(\v2\x14.roomd.v1.ReadMarkerH\x00R\n" +
+	"readMarker\x122\n" +
+	"\x06queued\x18\t \x01(\v2\x18.roomd.v1.DeliverRequestH\x00R\x06queuedB\x06\n" +
+	"\x04item\"\x8d\x01\n" +
 	"\tRoomStart\x12\"\n" +
 	"\aroom_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\x06roomId\x12!\n" +
 	"\x06cursor\x18\x02 \x01(\tB\a\u0087\x19\x03\x10\x80\x04H\x00R\x06cursor\x120\n" +
@@ -3770,7 +4126,7 @@ const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\x10reconnect_jitter\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x0freconnectJitter\x1a\x1f\n" +
 	"\aDropped\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05countB\x06\n" +
-	"\x04item2\xaf\x10\n" +
+	"\x04item2\xf8\x10\n" +
 	"\vRoomService\x12G\n" +
 	"\n" +
 	"CreateRoom\x12\x1b.roomd.v1.CreateRoomRequest\x1a\x1c.roomd.v1.CreateRoomResponse\x12>\n" +
@@ -3801,7 +4157,9 @@ const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\tListTasks\x12\x1a.roomd.v1.ListTasksRequest\x1a\x1b.roomd.v1.ListTasksResponse\x12\\\n" +
 	"\x11CreateObservation\x12\".roomd.v1.CreateObservationRequest\x1a#.roomd.v1.CreateObservationResponse\x12Y\n" +
 	"\x10ListObservations\x12!.roomd.v1.ListObservationsRequest\x1a\".roomd.v1.ListObservationsResponse\x12S\n" +
-	"\x0eSubmitFeedback\x12\x1f.roomd.v1.SubmitFeedbackRequest\x1a .roomd.v1.SubmitFeedbackResponse\x12R\n" +
+	"\x0eSubmitFeedback\x12\x1f.roomd.v1.SubmitFeedbackRequest\x1a .roomd.v1.SubmitFeedbackResponse\x12G\n" +
+	"\n" +
+	"ExportRoom\x12\x1b.roomd.v1.ExportRoomRequest\x1a\x1c.roomd.v1.ExportRoomResponse\x12R\n" +
 	"\rSubscribeRoom\x12\x1e.roomd.v1.SubscribeRoomRequest\x1a\x1f.roomd.v1.SubscribeRoomResponse0\x01\x12U\n" +
 	"\x0eSubscribeRooms\x12\x1f.roomd.v1.SubscribeRoomsRequest\x1a .roomd.v1.SubscribeRoomsResponse0\x01B1Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3"
 
@@ -3817,7 +4175,7 @@ func file_roomd_v1_room_service_proto_rawDescGZIP() []byte {
 	return file_roomd_v1_room_service_proto_rawDescData
 }
 
-var file_roomd_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_roomd_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_roomd_v1_room_service_proto_goTypes = []any{
 	(*CreateRoomRequest)(nil),          // 0: roomd.v1.CreateRoomRequest
 	(*CreateRoomResponse)(nil),         // 1: roomd.v1.CreateRoomResponse
@@ -3867,157 +4225,174 @@ var file_roomd_v1_room_service_proto_goTypes = []any{
 	(*ListObservationsResponse)(nil),   // 45: roomd.v1.ListObservationsResponse
 	(*SubmitFeedbackRequest)(nil),      // 46: roomd.v1.SubmitFeedbackRequest
 	(*SubmitFeedbackResponse)(nil),     // 47: roomd.v1.SubmitFeedbackResponse
-	(*RoomStart)(nil),                  // 48: roomd.v1.RoomStart
-	(*SubscribeRoomRequest)(nil),       // 49: roomd.v1.SubscribeRoomRequest
-	(*SubscribeRoomsRequest)(nil),      // 50: roomd.v1.SubscribeRoomsRequest
-	(*SubscribeRoomResponse)(nil),      // 51: roomd.v1.SubscribeRoomResponse
-	(*SubscribeRoomsResponse)(nil),     // 52: roomd.v1.SubscribeRoomsResponse
-	(*StreamItem)(nil),                 // 53: roomd.v1.StreamItem
-	nil,                                // 54: roomd.v1.CreateRoomRequest.LabelsEntry
-	nil,                                // 55: roomd.v1.ListRoomsRequest.LabelsEntry
-	(*StreamItem_Subscribed)(nil),      // 56: roomd.v1.StreamItem.Subscribed
-	(*StreamItem_EventChanged)(nil),    // 57: roomd.v1.StreamItem.EventChanged
-	(*StreamItem_RoomChanged)(nil),     // 58: roomd.v1.StreamItem.RoomChanged
-	(*StreamItem_Heartbeat)(nil),       // 59: roomd.v1.StreamItem.Heartbeat
-	(*StreamItem_StreamEnding)(nil),    // 60: roomd.v1.StreamItem.StreamEnding
-	(*StreamItem_Dropped)(nil),         // 61: roomd.v1.StreamItem.Dropped
-	(*RoomTimers)(nil),                 // 62: roomd.v1.RoomTimers
-	(*structpb.Struct)(nil),            // 63: google.protobuf.Struct
-	(*RoomRetention)(nil),              // 64: roomd.v1.RoomRetention
-	(*Room)(nil),                       // 65: roomd.v1.Room
-	(RoomStatus)(0),                    // 66: roomd.v1.RoomStatus
-	(*fieldmaskpb.FieldMask)(nil),      // 67: google.protobuf.FieldMask
-	(*Participant)(nil),                // 68: roomd.v1.Participant
-	(*Task)(nil),                       // 69: roomd.v1.Task
-	(TaskStatus)(0),                    // 70: roomd.v1.TaskStatus
-	(*Observation)(nil),                // 71: roomd.v1.Observation
-	(EventType)(0),                     // 72: roomd.v1.EventType
-	(*durationpb.Duration)(nil),        // 73: google.protobuf.Duration
-	(*RoomEvent)(nil),                  // 74: roomd.v1.RoomEvent
-	(*EphemeralEvent)(nil),             // 75: roomd.v1.EphemeralEvent
-	(*Delivery)(nil),                   // 76: roomd.v1.Delivery
-	(*Binding)(nil),                    // 77: roomd.v1.Binding
+	(*ExportRoomRequest)(nil),          // 48: roomd.v1.ExportRoomRequest
+	(*ExportRoomResponse)(nil),         // 49: roomd.v1.ExportRoomResponse
+	(*ExportedItem)(nil),               // 50: roomd.v1.ExportedItem
+	(*RoomStart)(nil),                  // 51: roomd.v1.RoomStart
+	(*SubscribeRoomRequest)(nil),       // 52: roomd.v1.SubscribeRoomRequest
+	(*SubscribeRoomsRequest)(nil),      // 53: roomd.v1.SubscribeRoomsRequest
+	(*SubscribeRoomResponse)(nil),      // 54: roomd.v1.SubscribeRoomResponse
+	(*SubscribeRoomsResponse)(nil),     // 55: roomd.v1.SubscribeRoomsResponse
+	(*StreamItem)(nil),                 // 56: roomd.v1.StreamItem
+	nil,                                // 57: roomd.v1.CreateRoomRequest.LabelsEntry
+	nil,                                // 58: roomd.v1.ListRoomsRequest.LabelsEntry
+	(*StreamItem_Subscribed)(nil),      // 59: roomd.v1.StreamItem.Subscribed
+	(*StreamItem_EventChanged)(nil),    // 60: roomd.v1.StreamItem.EventChanged
+	(*StreamItem_RoomChanged)(nil),     // 61: roomd.v1.StreamItem.RoomChanged
+	(*StreamItem_Heartbeat)(nil),       // 62: roomd.v1.StreamItem.Heartbeat
+	(*StreamItem_StreamEnding)(nil),    // 63: roomd.v1.StreamItem.StreamEnding
+	(*StreamItem_Dropped)(nil),         // 64: roomd.v1.StreamItem.Dropped
+	(*RoomTimers)(nil),                 // 65: roomd.v1.RoomTimers
+	(*structpb.Struct)(nil),            // 66: google.protobuf.Struct
+	(*RoomRetention)(nil),              // 67: roomd.v1.RoomRetention
+	(*Room)(nil),                       // 68: roomd.v1.Room
+	(RoomStatus)(0),                    // 69: roomd.v1.RoomStatus
+	(*fieldmaskpb.FieldMask)(nil),      // 70: google.protobuf.FieldMask
+	(*Participant)(nil),                // 71: roomd.v1.Participant
+	(*Task)(nil),                       // 72: roomd.v1.Task
+	(TaskStatus)(0),                    // 73: roomd.v1.TaskStatus
+	(*Observation)(nil),                // 74: roomd.v1.Observation
+	(*Binding)(nil),                    // 75: roomd.v1.Binding
+	(*RoomEvent)(nil),                  // 76: roomd.v1.RoomEvent
+	(*Delivery)(nil),                   // 77: roomd.v1.Delivery
+	(*ReadMarker)(nil),                 // 78: roomd.v1.ReadMarker
+	(*DeliverRequest)(nil),             // 79: roomd.v1.DeliverRequest
+	(EventType)(0),                     // 80: roomd.v1.EventType
+	(*durationpb.Duration)(nil),        // 81: google.protobuf.Duration
+	(*EphemeralEvent)(nil),             // 82: roomd.v1.EphemeralEvent
 }
 var file_roomd_v1_room_service_proto_depIdxs = []int32{
-	62, // 0: roomd.v1.CreateRoomRequest.timers:type_name -> roomd.v1.RoomTimers
-	63, // 1: roomd.v1.CreateRoomRequest.metadata:type_name -> google.protobuf.Struct
-	54, // 2: roomd.v1.CreateRoomRequest.labels:type_name -> roomd.v1.CreateRoomRequest.LabelsEntry
-	64, // 3: roomd.v1.CreateRoomRequest.retention:type_name -> roomd.v1.RoomRetention
-	65, // 4: roomd.v1.CreateRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 5: roomd.v1.GetRoomResponse.room:type_name -> roomd.v1.Room
-	66, // 6: roomd.v1.ListRoomsRequest.statuses:type_name -> roomd.v1.RoomStatus
-	55, // 7: roomd.v1.ListRoomsRequest.labels:type_name -> roomd.v1.ListRoomsRequest.LabelsEntry
-	65, // 8: roomd.v1.ListRoomsResponse.rooms:type_name -> roomd.v1.Room
-	65, // 9: roomd.v1.UpdateRoomRequest.room:type_name -> roomd.v1.Room
-	67, // 10: roomd.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
-	65, // 11: roomd.v1.UpdateRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 12: roomd.v1.PauseRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 13: roomd.v1.ResumeRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 14: roomd.v1.CloseRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 15: roomd.v1.ArchiveRoomResponse.room:type_name -> roomd.v1.Room
-	65, // 16: roomd.v1.CheckRoomTimersResponse.room:type_name -> roomd.v1.Room
-	65, // 17: roomd.v1.CheckAllTimersResponse.rooms:type_name -> roomd.v1.Room
-	68, // 18: roomd.v1.AddParticipantRequest.participant:type_name -> roomd.v1.Participant
-	68, // 19: roomd.v1.AddParticipantResponse.participant:type_name -> roomd.v1.Participant
-	68, // 20: roomd.v1.GetParticipantResponse.participant:type_name -> roomd.v1.Participant
-	68, // 21: roomd.v1.UpdateParticipantRequest.participant:type_name -> roomd.v1.Participant
-	67, // 22: roomd.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	68, // 23: roomd.v1.UpdateParticipantResponse.participant:type_name -> roomd.v1.Participant
-	68, // 24: roomd.v1.RemoveParticipantResponse.participant:type_name -> roomd.v1.Participant
-	68, // 25: roomd.v1.ListParticipantsResponse.participants:type_name -> roomd.v1.Participant
-	68, // 26: roomd.v1.ResolveParticipantResponse.participant:type_name -> roomd.v1.Participant
-	69, // 27: roomd.v1.CreateTaskRequest.task:type_name -> roomd.v1.Task
-	69, // 28: roomd.v1.CreateTaskResponse.task:type_name -> roomd.v1.Task
-	69, // 29: roomd.v1.GetTaskResponse.task:type_name -> roomd.v1.Task
-	69, // 30: roomd.v1.UpdateTaskRequest.task:type_name -> roomd.v1.Task
-	67, // 31: roomd.v1.UpdateTaskRequest.update_mask:type_name -> google.protobuf.FieldMask
-	69, // 32: roomd.v1.UpdateTaskResponse.task:type_name -> roomd.v1.Task
-	70, // 33: roomd.v1.ListTasksRequest.statuses:type_name -> roomd.v1.TaskStatus
-	69, // 34: roomd.v1.ListTasksResponse.tasks:type_name -> roomd.v1.Task
-	71, // 35: roomd.v1.CreateObservationRequest.observation:type_name -> roomd.v1.Observation
-	71, // 36: roomd.v1.CreateObservationResponse.observation:type_name -> roomd.v1.Observation
-	71, // 37: roomd.v1.ListObservationsResponse.observations:type_name -> roomd.v1.Observation
-	63, // 38: roomd.v1.SubmitFeedbackRequest.metadata:type_name -> google.protobuf.Struct
-	71, // 39: roomd.v1.SubmitFeedbackResponse.observation:type_name -> roomd.v1.Observation
-	48, // 40: roomd.v1.SubscribeRoomRequest.room:type_name -> roomd.v1.RoomStart
-	72, // 41: roomd.v1.SubscribeRoomRequest.event_types:type_name -> roomd.v1.EventType
-	73, // 42: roomd.v1.SubscribeRoomRequest.heartbeat:type_name -> google.protobuf.Duration
-	48, // 43: roomd.v1.SubscribeRoomsRequest.rooms:type_name -> roomd.v1.RoomStart
-	72, // 44: roomd.v1.SubscribeRoomsRequest.event_types:type_name -> roomd.v1.EventType
-	73, // 45: roomd.v1.SubscribeRoomsRequest.heartbeat:type_name -> google.protobuf.Duration
-	53, // 46: roomd.v1.SubscribeRoomResponse.items:type_name -> roomd.v1.StreamItem
-	53, // 47: roomd.v1.SubscribeRoomsResponse.items:type_name -> roomd.v1.StreamItem
-	56, // 48: roomd.v1.StreamItem.subscribed:type_name -> roomd.v1.StreamItem.Subscribed
-	74, // 49: roomd.v1.StreamItem.event:type_name -> roomd.v1.RoomEvent
-	57, // 50: roomd.v1.StreamItem.event_changed:type_name -> roomd.v1.StreamItem.EventChanged
-	58, // 51: roomd.v1.StreamItem.room_changed:type_name -> roomd.v1.StreamItem.RoomChanged
-	75, // 52: roomd.v1.StreamItem.ephemeral:type_name -> roomd.v1.EphemeralEvent
-	59, // 53: roomd.v1.StreamItem.heartbeat:type_name -> roomd.v1.StreamItem.Heartbeat
-	60, // 54: roomd.v1.StreamItem.ending:type_name -> roomd.v1.StreamItem.StreamEnding
-	61, // 55: roomd.v1.StreamItem.dropped:type_name -> roomd.v1.StreamItem.Dropped
-	74, // 56: roomd.v1.StreamItem.EventChanged.event:type_name -> roomd.v1.RoomEvent
-	76, // 57: roomd.v1.StreamItem.EventChanged.delivery:type_name -> roomd.v1.Delivery
-	65, // 58: roomd.v1.StreamItem.RoomChanged.room:type_name -> roomd.v1.Room
-	77, // 59: roomd.v1.StreamItem.RoomChanged.binding:type_name -> roomd.v1.Binding
-	68, // 60: roomd.v1.StreamItem.RoomChanged.participant:type_name -> roomd.v1.Participant
-	73, // 61: roomd.v1.StreamItem.StreamEnding.reconnect_jitter:type_name -> google.protobuf.Duration
-	0,  // 62: roomd.v1.RoomService.CreateRoom:input_type -> roomd.v1.CreateRoomRequest
-	2,  // 63: roomd.v1.RoomService.GetRoom:input_type -> roomd.v1.GetRoomRequest
-	4,  // 64: roomd.v1.RoomService.ListRooms:input_type -> roomd.v1.ListRoomsRequest
-	6,  // 65: roomd.v1.RoomService.UpdateRoom:input_type -> roomd.v1.UpdateRoomRequest
-	8,  // 66: roomd.v1.RoomService.PauseRoom:input_type -> roomd.v1.PauseRoomRequest
-	10, // 67: roomd.v1.RoomService.ResumeRoom:input_type -> roomd.v1.ResumeRoomRequest
-	12, // 68: roomd.v1.RoomService.CloseRoom:input_type -> roomd.v1.CloseRoomRequest
-	14, // 69: roomd.v1.RoomService.ArchiveRoom:input_type -> roomd.v1.ArchiveRoomRequest
-	16, // 70: roomd.v1.RoomService.DeleteRoom:input_type -> roomd.v1.DeleteRoomRequest
-	18, // 71: roomd.v1.RoomService.CheckRoomTimers:input_type -> roomd.v1.CheckRoomTimersRequest
-	20, // 72: roomd.v1.RoomService.CheckAllTimers:input_type -> roomd.v1.CheckAllTimersRequest
-	22, // 73: roomd.v1.RoomService.AddParticipant:input_type -> roomd.v1.AddParticipantRequest
-	24, // 74: roomd.v1.RoomService.GetParticipant:input_type -> roomd.v1.GetParticipantRequest
-	26, // 75: roomd.v1.RoomService.UpdateParticipant:input_type -> roomd.v1.UpdateParticipantRequest
-	28, // 76: roomd.v1.RoomService.RemoveParticipant:input_type -> roomd.v1.RemoveParticipantRequest
-	30, // 77: roomd.v1.RoomService.ListParticipants:input_type -> roomd.v1.ListParticipantsRequest
-	32, // 78: roomd.v1.RoomService.ResolveParticipant:input_type -> roomd.v1.ResolveParticipantRequest
-	34, // 79: roomd.v1.RoomService.CreateTask:input_type -> roomd.v1.CreateTaskRequest
-	36, // 80: roomd.v1.RoomService.GetTask:input_type -> roomd.v1.GetTaskRequest
-	38, // 81: roomd.v1.RoomService.UpdateTask:input_type -> roomd.v1.UpdateTaskRequest
-	40, // 82: roomd.v1.RoomService.ListTasks:input_type -> roomd.v1.ListTasksRequest
-	42, // 83: roomd.v1.RoomService.CreateObservation:input_type -> roomd.v1.CreateObservationRequest
-	44, // 84: roomd.v1.RoomService.ListObservations:input_type -> roomd.v1.ListObservationsRequest
-	46, // 85: roomd.v1.RoomService.SubmitFeedback:input_type -> roomd.v1.SubmitFeedbackRequest
-	49, // 86: roomd.v1.RoomService.SubscribeRoom:input_type -> roomd.v1.SubscribeRoomRequest
-	50, // 87: roomd.v1.RoomService.SubscribeRooms:input_type -> roomd.v1.SubscribeRoomsRequest
-	1,  // 88: roomd.v1.RoomService.CreateRoom:output_type -> roomd.v1.CreateRoomResponse
-	3,  // 89: roomd.v1.RoomService.GetRoom:output_type -> roomd.v1.GetRoomResponse
-	5,  // 90: roomd.v1.RoomService.ListRooms:output_type -> roomd.v1.ListRoomsResponse
-	7,  // 91: roomd.v1.RoomService.UpdateRoom:output_type -> roomd.v1.UpdateRoomResponse
-	9,  // 92: roomd.v1.RoomService.PauseRoom:output_type -> roomd.v1.PauseRoomResponse
-	11, // 93: roomd.v1.RoomService.ResumeRoom:output_type -> roomd.v1.ResumeRoomResponse
-	13, // 94: roomd.v1.RoomService.CloseRoom:output_type -> roomd.v1.CloseRoomResponse
-	15, // 95: roomd.v1.RoomService.ArchiveRoom:output_type -> roomd.v1.ArchiveRoomResponse
-	17, // 96: roomd.v1.RoomService.DeleteRoom:output_type -> roomd.v1.DeleteRoomResponse
-	19, // 97: roomd.v1.RoomService.CheckRoomTimers:output_type -> roomd.v1.CheckRoomTimersResponse
-	21, // 98: roomd.v1.RoomService.CheckAllTimers:output_type -> roomd.v1.CheckAllTimersResponse
-	23, // 99: roomd.v1.RoomService.AddParticipant:output_type -> roomd.v1.AddParticipantResponse
-	25, // 100: roomd.v1.RoomService.GetParticipant:output_type -> roomd.v1.GetParticipantResponse
-	27, // 101: roomd.v1.RoomService.UpdateParticipant:output_type -> roomd.v1.UpdateParticipantResponse
-	29, // 102: roomd.v1.RoomService.RemoveParticipant:output_type -> roomd.v1.RemoveParticipantResponse
-	31, // 103: roomd.v1.RoomService.ListParticipants:output_type -> roomd.v1.ListParticipantsResponse
-	33, // 104: roomd.v1.RoomService.ResolveParticipant:output_type -> roomd.v1.ResolveParticipantResponse
-	35, // 105: roomd.v1.RoomService.CreateTask:output_type -> roomd.v1.CreateTaskResponse
-	37, // 106: roomd.v1.RoomService.GetTask:output_type -> roomd.v1.GetTaskResponse
-	39, // 107: roomd.v1.RoomService.UpdateTask:output_type -> roomd.v1.UpdateTaskResponse
-	41, // 108: roomd.v1.RoomService.ListTasks:output_type -> roomd.v1.ListTasksResponse
-	43, // 109: roomd.v1.RoomService.CreateObservation:output_type -> roomd.v1.CreateObservationResponse
-	45, // 110: roomd.v1.RoomService.ListObservations:output_type -> roomd.v1.ListObservationsResponse
-	47, // 111: roomd.v1.RoomService.SubmitFeedback:output_type -> roomd.v1.SubmitFeedbackResponse
-	51, // 112: roomd.v1.RoomService.SubscribeRoom:output_type -> roomd.v1.SubscribeRoomResponse
-	52, // 113: roomd.v1.RoomService.SubscribeRooms:output_type -> roomd.v1.SubscribeRoomsResponse
-	88, // [88:114] is the sub-list for method output_type
-	62, // [62:88] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	65, // 0: roomd.v1.CreateRoomRequest.timers:type_name -> roomd.v1.RoomTimers
+	66, // 1: roomd.v1.CreateRoomRequest.metadata:type_name -> google.protobuf.Struct
+	57, // 2: roomd.v1.CreateRoomRequest.labels:type_name -> roomd.v1.CreateRoomRequest.LabelsEntry
+	67, // 3: roomd.v1.CreateRoomRequest.retention:type_name -> roomd.v1.RoomRetention
+	68, // 4: roomd.v1.CreateRoomResponse.room:type_name -> roomd.v1.Room
+	68, // 5: roomd.v1.GetRoomResponse.room:type_name -> roomd.v1.Room
+	69, // 6: roomd.v1.ListRoomsRequest.statuses:type_name -> roomd.v1.RoomStatus
+	58, // 7: roomd.v1.ListRoomsRequest.labels:type_name -> roomd.v1.ListRoomsRequest.LabelsEntry
+	68, // 8: roomd.v1.ListRoomsResponse.rooms:type_name -> roomd.v1.Room
+	68, // 9: roomd.v1.UpdateRoomRequest.room:type_name -> roomd.v1.Room
+	70, // 10: roomd.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
+	68, // 11: roomd.v1.UpdateRoomResponse.room:type_name -> roomd.v1.Room
+	68, // 12: roomd.v1.PauseRoomResponse.room:type_name -> roomd.v1.Room
+	68, // 13: roomd.v1.ResumeRoomResponse.room:type_name -> roomd.v1.Room
+	68, // 14: roomd.v1.CloseRoomResponse.room:type_name -> roomd.v1.Room
+	68, // 15: roomd.v1.ArchiveRoomResponse.room:type_name -> roomd.v1.Room
+	68, // 16: roomd.v1.CheckRoomTimersResponse.room:type_name -> roomd.v1.Room
+	68, // 17: roomd.v1.CheckAllTimersResponse.rooms:type_name -> roomd.v1.Room
+	71, // 18: roomd.v1.AddParticipantRequest.participant:type_name -> roomd.v1.Participant
+	71, // 19: roomd.v1.AddParticipantResponse.participant:type_name -> roomd.v1.Participant
+	71, // 20: roomd.v1.GetParticipantResponse.participant:type_name -> roomd.v1.Participant
+	71, // 21: roomd.v1.UpdateParticipantRequest.participant:type_name -> roomd.v1.Participant
+	70, // 22: roomd.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	71, // 23: roomd.v1.UpdateParticipantResponse.participant:type_name -> roomd.v1.Participant
+	71, // 24: roomd.v1.RemoveParticipantResponse.participant:type_name -> roomd.v1.Participant
+	71, // 25: roomd.v1.ListParticipantsResponse.participants:type_name -> roomd.v1.Participant
+	71, // 26: roomd.v1.ResolveParticipantResponse.participant:type_name -> roomd.v1.Participant
+	72, // 27: roomd.v1.CreateTaskRequest.task:type_name -> roomd.v1.Task
+	72, // 28: roomd.v1.CreateTaskResponse.task:type_name -> roomd.v1.Task
+	72, // 29: roomd.v1.GetTaskResponse.task:type_name -> roomd.v1.Task
+	72, // 30: roomd.v1.UpdateTaskRequest.task:type_name -> roomd.v1.Task
+	70, // 31: roomd.v1.UpdateTaskRequest.update_mask:type_name -> google.protobuf.FieldMask
+	72, // 32: roomd.v1.UpdateTaskResponse.task:type_name -> roomd.v1.Task
+	73, // 33: roomd.v1.ListTasksRequest.statuses:type_name -> roomd.v1.TaskStatus
+	72, // 34: roomd.v1.ListTasksResponse.tasks:type_name -> roomd.v1.Task
+	74, // 35: roomd.v1.CreateObservationRequest.observation:type_name -> roomd.v1.Observation
+	74, // 36: roomd.v1.CreateObservationResponse.observation:type_name -> roomd.v1.Observation
+	74, // 37: roomd.v1.ListObservationsResponse.observations:type_name -> roomd.v1.Observation
+	66, // 38: roomd.v1.SubmitFeedbackRequest.metadata:type_name -> google.protobuf.Struct
+	74, // 39: roomd.v1.SubmitFeedbackResponse.observation:type_name -> roomd.v1.Observation
+	50, // 40: roomd.v1.ExportRoomResponse.items:type_name -> roomd.v1.ExportedItem
+	68, // 41: roomd.v1.ExportedItem.room:type_name -> roomd.v1.Room
+	71, // 42: roomd.v1.ExportedItem.participant:type_name -> roomd.v1.Participant
+	75, // 43: roomd.v1.ExportedItem.binding:type_name -> roomd.v1.Binding
+	76, // 44: roomd.v1.ExportedItem.event:type_name -> roomd.v1.RoomEvent
+	77, // 45: roomd.v1.ExportedItem.delivery:type_name -> roomd.v1.Delivery
+	72, // 46: roomd.v1.ExportedItem.task:type_name -> roomd.v1.Task
+	74, // 47: roomd.v1.ExportedItem.observation:type_name -> roomd.v1.Observation
+	78, // 48: roomd.v1.ExportedItem.read_marker:type_name -> roomd.v1.ReadMarker
+	79, // 49: roomd.v1.ExportedItem.queued:type_name -> roomd.v1.DeliverRequest
+	51, // 50: roomd.v1.SubscribeRoomRequest.room:type_name -> roomd.v1.RoomStart
+	80, // 51: roomd.v1.SubscribeRoomRequest.event_types:type_name -> roomd.v1.EventType
+	81, // 52: roomd.v1.SubscribeRoomRequest.heartbeat:type_name -> google.protobuf.Duration
+	51, // 53: roomd.v1.SubscribeRoomsRequest.rooms:type_name -> roomd.v1.RoomStart
+	80, // 54: roomd.v1.SubscribeRoomsRequest.event_types:type_name -> roomd.v1.EventType
+	81, // 55: roomd.v1.SubscribeRoomsRequest.heartbeat:type_name -> google.protobuf.Duration
+	56, // 56: roomd.v1.SubscribeRoomResponse.items:type_name -> roomd.v1.StreamItem
+	56, // 57: roomd.v1.SubscribeRoomsResponse.items:type_name -> roomd.v1.StreamItem
+	59, // 58: roomd.v1.StreamItem.subscribed:type_name -> roomd.v1.StreamItem.Subscribed
+	76, // 59: roomd.v1.StreamItem.event:type_name -> roomd.v1.RoomEvent
+	60, // 60: roomd.v1.StreamItem.event_changed:type_name -> roomd.v1.StreamItem.EventChanged
+	61, // 61: roomd.v1.StreamItem.room_changed:type_name -> roomd.v1.StreamItem.RoomChanged
+	82, // 62: roomd.v1.StreamItem.ephemeral:type_name -> roomd.v1.EphemeralEvent
+	62, // 63: roomd.v1.StreamItem.heartbeat:type_name -> roomd.v1.StreamItem.Heartbeat
+	63, // 64: roomd.v1.StreamItem.ending:type_name -> roomd.v1.StreamItem.StreamEnding
+	64, // 65: roomd.v1.StreamItem.dropped:type_name -> roomd.v1.StreamItem.Dropped
+	76, // 66: roomd.v1.StreamItem.EventChanged.event:type_name -> roomd.v1.RoomEvent
+	77, // 67: roomd.v1.StreamItem.EventChanged.delivery:type_name -> roomd.v1.Delivery
+	68, // 68: roomd.v1.StreamItem.RoomChanged.room:type_name -> roomd.v1.Room
+	75, // 69: roomd.v1.StreamItem.RoomChanged.binding:type_name -> roomd.v1.Binding
+	71, // 70: roomd.v1.StreamItem.RoomChanged.participant:type_name -> roomd.v1.Participant
+	81, // 71: roomd.v1.StreamItem.StreamEnding.reconnect_jitter:type_name -> google.protobuf.Duration
+	0,  // 72: roomd.v1.RoomService.CreateRoom:input_type -> roomd.v1.CreateRoomRequest
+	2,  // 73: roomd.v1.RoomService.GetRoom:input_type -> roomd.v1.GetRoomRequest
+	4,  // 74: roomd.v1.RoomService.ListRooms:input_type -> roomd.v1.ListRoomsRequest
+	6,  // 75: roomd.v1.RoomService.UpdateRoom:input_type -> roomd.v1.UpdateRoomRequest
+	8,  // 76: roomd.v1.RoomService.PauseRoom:input_type -> roomd.v1.PauseRoomRequest
+	10, // 77: roomd.v1.RoomService.ResumeRoom:input_type -> roomd.v1.ResumeRoomRequest
+	12, // 78: roomd.v1.RoomService.CloseRoom:input_type -> roomd.v1.CloseRoomRequest
+	14, // 79: roomd.v1.RoomService.ArchiveRoom:input_type -> roomd.v1.ArchiveRoomRequest
+	16, // 80: roomd.v1.RoomService.DeleteRoom:input_type -> roomd.v1.DeleteRoomRequest
+	18, // 81: roomd.v1.RoomService.CheckRoomTimers:input_type -> roomd.v1.CheckRoomTimersRequest
+	20, // 82: roomd.v1.RoomService.CheckAllTimers:input_type -> roomd.v1.CheckAllTimersRequest
+	22, // 83: roomd.v1.RoomService.AddParticipant:input_type -> roomd.v1.AddParticipantRequest
+	24, // 84: roomd.v1.RoomService.GetParticipant:input_type -> roomd.v1.GetParticipantRequest
+	26, // 85: roomd.v1.RoomService.UpdateParticipant:input_type -> roomd.v1.UpdateParticipantRequest
+	28, // 86: roomd.v1.RoomService.RemoveParticipant:input_type -> roomd.v1.RemoveParticipantRequest
+	30, // 87: roomd.v1.RoomService.ListParticipants:input_type -> roomd.v1.ListParticipantsRequest
+	32, // 88: roomd.v1.RoomService.ResolveParticipant:input_type -> roomd.v1.ResolveParticipantRequest
+	34, // 89: roomd.v1.RoomService.CreateTask:input_type -> roomd.v1.CreateTaskRequest
+	36, // 90: roomd.v1.RoomService.GetTask:input_type -> roomd.v1.GetTaskRequest
+	38, // 91: roomd.v1.RoomService.UpdateTask:input_type -> roomd.v1.UpdateTaskRequest
+	40, // 92: roomd.v1.RoomService.ListTasks:input_type -> roomd.v1.ListTasksRequest
+	42, // 93: roomd.v1.RoomService.CreateObservation:input_type -> roomd.v1.CreateObservationRequest
+	44, // 94: roomd.v1.RoomService.ListObservations:input_type -> roomd.v1.ListObservationsRequest
+	46, // 95: roomd.v1.RoomService.SubmitFeedback:input_type -> roomd.v1.SubmitFeedbackRequest
+	48, // 96: roomd.v1.RoomService.ExportRoom:input_type -> roomd.v1.ExportRoomRequest
+	52, // 97: roomd.v1.RoomService.SubscribeRoom:input_type -> roomd.v1.SubscribeRoomRequest
+	53, // 98: roomd.v1.RoomService.SubscribeRooms:input_type -> roomd.v1.SubscribeRoomsRequest
+	1,  // 99: roomd.v1.RoomService.CreateRoom:output_type -> roomd.v1.CreateRoomResponse
+	3,  // 100: roomd.v1.RoomService.GetRoom:output_type -> roomd.v1.GetRoomResponse
+	5,  // 101: roomd.v1.RoomService.ListRooms:output_type -> roomd.v1.ListRoomsResponse
+	7,  // 102: roomd.v1.RoomService.UpdateRoom:output_type -> roomd.v1.UpdateRoomResponse
+	9,  // 103: roomd.v1.RoomService.PauseRoom:output_type -> roomd.v1.PauseRoomResponse
+	11, // 104: roomd.v1.RoomService.ResumeRoom:output_type -> roomd.v1.ResumeRoomResponse
+	13, // 105: roomd.v1.RoomService.CloseRoom:output_type -> roomd.v1.CloseRoomResponse
+	15, // 106: roomd.v1.RoomService.ArchiveRoom:output_type -> roomd.v1.ArchiveRoomResponse
+	17, // 107: roomd.v1.RoomService.DeleteRoom:output_type -> roomd.v1.DeleteRoomResponse
+	19, // 108: roomd.v1.RoomService.CheckRoomTimers:output_type -> roomd.v1.CheckRoomTimersResponse
+	21, // 109: roomd.v1.RoomService.CheckAllTimers:output_type -> roomd.v1.CheckAllTimersResponse
+	23, // 110: roomd.v1.RoomService.AddParticipant:output_type -> roomd.v1.AddParticipantResponse
+	25, // 111: roomd.v1.RoomService.GetParticipant:output_type -> roomd.v1.GetParticipantResponse
+	27, // 112: roomd.v1.RoomService.UpdateParticipant:output_type -> roomd.v1.UpdateParticipantResponse
+	29, // 113: roomd.v1.RoomService.RemoveParticipant:output_type -> roomd.v1.RemoveParticipantResponse
+	31, // 114: roomd.v1.RoomService.ListParticipants:output_type -> roomd.v1.ListParticipantsResponse
+	33, // 115: roomd.v1.RoomService.ResolveParticipant:output_type -> roomd.v1.ResolveParticipantResponse
+	35, // 116: roomd.v1.RoomService.CreateTask:output_type -> roomd.v1.CreateTaskResponse
+	37, // 117: roomd.v1.RoomService.GetTask:output_type -> roomd.v1.GetTaskResponse
+	39, // 118: roomd.v1.RoomService.UpdateTask:output_type -> roomd.v1.UpdateTaskResponse
+	41, // 119: roomd.v1.RoomService.ListTasks:output_type -> roomd.v1.ListTasksResponse
+	43, // 120: roomd.v1.RoomService.CreateObservation:output_type -> roomd.v1.CreateObservationResponse
+	45, // 121: roomd.v1.RoomService.ListObservations:output_type -> roomd.v1.ListObservationsResponse
+	47, // 122: roomd.v1.RoomService.SubmitFeedback:output_type -> roomd.v1.SubmitFeedbackResponse
+	49, // 123: roomd.v1.RoomService.ExportRoom:output_type -> roomd.v1.ExportRoomResponse
+	54, // 124: roomd.v1.RoomService.SubscribeRoom:output_type -> roomd.v1.SubscribeRoomResponse
+	55, // 125: roomd.v1.RoomService.SubscribeRooms:output_type -> roomd.v1.SubscribeRoomsResponse
+	99, // [99:126] is the sub-list for method output_type
+	72, // [72:99] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_room_service_proto_init() }
@@ -4027,14 +4402,26 @@ func file_roomd_v1_room_service_proto_init() {
 	}
 	file_roomd_v1_channel_proto_init()
 	file_roomd_v1_event_proto_init()
+	file_roomd_v1_event_service_proto_init()
 	file_roomd_v1_realtime_proto_init()
 	file_roomd_v1_room_proto_init()
 	file_roomd_v1_validation_proto_init()
-	file_roomd_v1_room_service_proto_msgTypes[48].OneofWrappers = []any{
+	file_roomd_v1_room_service_proto_msgTypes[50].OneofWrappers = []any{
+		(*ExportedItem_Room)(nil),
+		(*ExportedItem_Participant)(nil),
+		(*ExportedItem_Binding)(nil),
+		(*ExportedItem_Event)(nil),
+		(*ExportedItem_Delivery)(nil),
+		(*ExportedItem_Task)(nil),
+		(*ExportedItem_Observation)(nil),
+		(*ExportedItem_ReadMarker)(nil),
+		(*ExportedItem_Queued)(nil),
+	}
+	file_roomd_v1_room_service_proto_msgTypes[51].OneofWrappers = []any{
 		(*RoomStart_Cursor)(nil),
 		(*RoomStart_AfterIndex)(nil),
 	}
-	file_roomd_v1_room_service_proto_msgTypes[53].OneofWrappers = []any{
+	file_roomd_v1_room_service_proto_msgTypes[56].OneofWrappers = []any{
 		(*StreamItem_Subscribed_)(nil),
 		(*StreamItem_Event)(nil),
 		(*StreamItem_EventChanged_)(nil),
@@ -4044,14 +4431,14 @@ func file_roomd_v1_room_service_proto_init() {
 		(*StreamItem_Ending)(nil),
 		(*StreamItem_Dropped_)(nil),
 	}
-	file_roomd_v1_room_service_proto_msgTypes[56].OneofWrappers = []any{}
+	file_roomd_v1_room_service_proto_msgTypes[59].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_room_service_proto_rawDesc), len(file_roomd_v1_room_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   62,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

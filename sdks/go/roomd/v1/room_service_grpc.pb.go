@@ -43,6 +43,7 @@ const (
 	RoomService_CreateObservation_FullMethodName  = "/roomd.v1.RoomService/CreateObservation"
 	RoomService_ListObservations_FullMethodName   = "/roomd.v1.RoomService/ListObservations"
 	RoomService_SubmitFeedback_FullMethodName     = "/roomd.v1.RoomService/SubmitFeedback"
+	RoomService_ExportRoom_FullMethodName         = "/roomd.v1.RoomService/ExportRoom"
 	RoomService_SubscribeRoom_FullMethodName      = "/roomd.v1.RoomService/SubscribeRoom"
 	RoomService_SubscribeRooms_FullMethodName     = "/roomd.v1.RoomService/SubscribeRooms"
 )
@@ -105,6 +106,13 @@ type RoomServiceClient interface {
 	ListObservations(ctx context.Context, in *ListObservationsRequest, opts ...grpc.CallOption) (*ListObservationsResponse, error)
 	// Stores an observation feedback:<dimension> and fires ON_FEEDBACK.
 	SubmitFeedback(ctx context.Context, in *SubmitFeedbackRequest, opts ...grpc.CallOption) (*SubmitFeedbackResponse, error)
+	// Everything that is kept of a room, or of one participant in it, page by page: the room,
+	// participants, bindings, events, deliveries, tasks, observations, read markers, and texts
+	// that wait for it to become idle, in this order. Withdrawn events come without content.
+	// No snapshot: each page is as of its time. NOT_FOUND/PARTICIPANT_NOT_FOUND;
+	// OUT_OF_RANGE/HISTORY_TRUNCATED when events of the next page were removed by retention
+	// since the page before: begin again.
+	ExportRoom(ctx context.Context, in *ExportRoomRequest, opts ...grpc.CallOption) (*ExportRoomResponse, error)
 	// Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
 	// HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
 	// keeps the server waiting for 10 s is closed with RESOURCE_EXHAUSTED/SLOW_CONSUMER;
@@ -363,6 +371,16 @@ func (c *roomServiceClient) SubmitFeedback(ctx context.Context, in *SubmitFeedba
 	return out, nil
 }
 
+func (c *roomServiceClient) ExportRoom(ctx context.Context, in *ExportRoomRequest, opts ...grpc.CallOption) (*ExportRoomResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportRoomResponse)
+	err := c.cc.Invoke(ctx, RoomService_ExportRoom_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomServiceClient) SubscribeRoom(ctx context.Context, in *SubscribeRoomRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubscribeRoomResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &RoomService_ServiceDesc.Streams[0], RoomService_SubscribeRoom_FullMethodName, cOpts...)
@@ -459,6 +477,13 @@ type RoomServiceServer interface {
 	ListObservations(context.Context, *ListObservationsRequest) (*ListObservationsResponse, error)
 	// Stores an observation feedback:<dimension> and fires ON_FEEDBACK.
 	SubmitFeedback(context.Context, *SubmitFeedbackRequest) (*SubmitFeedbackResponse, error)
+	// Everything that is kept of a room, or of one participant in it, page by page: the room,
+	// participants, bindings, events, deliveries, tasks, observations, read markers, and texts
+	// that wait for it to become idle, in this order. Withdrawn events come without content.
+	// No snapshot: each page is as of its time. NOT_FOUND/PARTICIPANT_NOT_FOUND;
+	// OUT_OF_RANGE/HISTORY_TRUNCATED when events of the next page were removed by retention
+	// since the page before: begin again.
+	ExportRoom(context.Context, *ExportRoomRequest) (*ExportRoomResponse, error)
 	// Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
 	// HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
 	// keeps the server waiting for 10 s is closed with RESOURCE_EXHAUSTED/SLOW_CONSUMER;
@@ -548,6 +573,9 @@ func (UnimplementedRoomServiceServer) ListObservations(context.Context, *ListObs
 }
 func (UnimplementedRoomServiceServer) SubmitFeedback(context.Context, *SubmitFeedbackRequest) (*SubmitFeedbackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubmitFeedback not implemented")
+}
+func (UnimplementedRoomServiceServer) ExportRoom(context.Context, *ExportRoomRequest) (*ExportRoomResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportRoom not implemented")
 }
 func (UnimplementedRoomServiceServer) SubscribeRoom(*SubscribeRoomRequest, grpc.ServerStreamingServer[SubscribeRoomResponse]) error {
 	return status.Error(codes.Unimplemented, "method SubscribeRoom not implemented")
@@ -1008,6 +1036,24 @@ func _RoomService_SubmitFeedback_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoomService_ExportRoom_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportRoomRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).ExportRoom(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_ExportRoom_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).ExportRoom(ctx, req.(*ExportRoomRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_SubscribeRoom_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(SubscribeRoomRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -1132,6 +1178,10 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubmitFeedback",
 			Handler:    _RoomService_SubmitFeedback_Handler,
+		},
+		{
+			MethodName: "ExportRoom",
+			Handler:    _RoomService_ExportRoom_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

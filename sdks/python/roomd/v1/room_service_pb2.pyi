@@ -5,6 +5,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from roomd.v1 import channel_pb2 as _channel_pb2
 from roomd.v1 import event_pb2 as _event_pb2
+from roomd.v1 import event_service_pb2 as _event_service_pb2
 from roomd.v1 import realtime_pb2 as _realtime_pb2
 from roomd.v1 import room_pb2 as _room_pb2
 from roomd.v1 import validation_pb2 as _validation_pb2
@@ -411,6 +412,48 @@ class SubmitFeedbackResponse(_message.Message):
     OBSERVATION_FIELD_NUMBER: _ClassVar[int]
     observation: _room_pb2.Observation
     def __init__(self, observation: _Optional[_Union[_room_pb2.Observation, _Mapping]] = ...) -> None: ...
+
+class ExportRoomRequest(_message.Message):
+    __slots__ = ("room_id", "page_size", "page_token", "participant_id")
+    ROOM_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPANT_ID_FIELD_NUMBER: _ClassVar[int]
+    room_id: str
+    page_size: int
+    page_token: str
+    participant_id: str
+    def __init__(self, room_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., participant_id: _Optional[str] = ...) -> None: ...
+
+class ExportRoomResponse(_message.Message):
+    __slots__ = ("items", "next_page_token")
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[ExportedItem]
+    next_page_token: str
+    def __init__(self, items: _Optional[_Iterable[_Union[ExportedItem, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ExportedItem(_message.Message):
+    __slots__ = ("room", "participant", "binding", "event", "delivery", "task", "observation", "read_marker", "queued")
+    ROOM_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPANT_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    OBSERVATION_FIELD_NUMBER: _ClassVar[int]
+    READ_MARKER_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    room: _room_pb2.Room
+    participant: _room_pb2.Participant
+    binding: _channel_pb2.Binding
+    event: _event_pb2.RoomEvent
+    delivery: _event_pb2.Delivery
+    task: _room_pb2.Task
+    observation: _room_pb2.Observation
+    read_marker: _room_pb2.ReadMarker
+    queued: _event_service_pb2.DeliverRequest
+    def __init__(self, room: _Optional[_Union[_room_pb2.Room, _Mapping]] = ..., participant: _Optional[_Union[_room_pb2.Participant, _Mapping]] = ..., binding: _Optional[_Union[_channel_pb2.Binding, _Mapping]] = ..., event: _Optional[_Union[_event_pb2.RoomEvent, _Mapping]] = ..., delivery: _Optional[_Union[_event_pb2.Delivery, _Mapping]] = ..., task: _Optional[_Union[_room_pb2.Task, _Mapping]] = ..., observation: _Optional[_Union[_room_pb2.Observation, _Mapping]] = ..., read_marker: _Optional[_Union[_room_pb2.ReadMarker, _Mapping]] = ..., queued: _Optional[_Union[_event_service_pb2.DeliverRequest, _Mapping]] = ...) -> None: ...
 
 class RoomStart(_message.Message):
     __slots__ = ("room_id", "cursor", "after_index")

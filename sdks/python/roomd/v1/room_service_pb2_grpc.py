@@ -155,6 +155,11 @@ class RoomServiceStub:
                 request_serializer=roomd_dot_v1_dot_room__service__pb2.SubmitFeedbackRequest.SerializeToString,
                 response_deserializer=roomd_dot_v1_dot_room__service__pb2.SubmitFeedbackResponse.FromString,
                 _registered_method=True)
+        self.ExportRoom = channel.unary_unary(
+                '/roomd.v1.RoomService/ExportRoom',
+                request_serializer=roomd_dot_v1_dot_room__service__pb2.ExportRoomRequest.SerializeToString,
+                response_deserializer=roomd_dot_v1_dot_room__service__pb2.ExportRoomResponse.FromString,
+                _registered_method=True)
         self.SubscribeRoom = channel.unary_stream(
                 '/roomd.v1.RoomService/SubscribeRoom',
                 request_serializer=roomd_dot_v1_dot_room__service__pb2.SubscribeRoomRequest.SerializeToString,
@@ -343,6 +348,18 @@ class RoomServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportRoom(self, request, context):
+        """Everything that is kept of a room, or of one participant in it, page by page: the room,
+        participants, bindings, events, deliveries, tasks, observations, read markers, and texts
+        that wait for it to become idle, in this order. Withdrawn events come without content.
+        No snapshot: each page is as of its time. NOT_FOUND/PARTICIPANT_NOT_FOUND;
+        OUT_OF_RANGE/HISTORY_TRUNCATED when events of the next page were removed by retention
+        since the page before: begin again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SubscribeRoom(self, request, context):
         """Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
         HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
@@ -483,6 +500,11 @@ def add_RoomServiceServicer_to_server(servicer, server):
                     servicer.SubmitFeedback,
                     request_deserializer=roomd_dot_v1_dot_room__service__pb2.SubmitFeedbackRequest.FromString,
                     response_serializer=roomd_dot_v1_dot_room__service__pb2.SubmitFeedbackResponse.SerializeToString,
+            ),
+            'ExportRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportRoom,
+                    request_deserializer=roomd_dot_v1_dot_room__service__pb2.ExportRoomRequest.FromString,
+                    response_serializer=roomd_dot_v1_dot_room__service__pb2.ExportRoomResponse.SerializeToString,
             ),
             'SubscribeRoom': grpc.unary_stream_rpc_method_handler(
                     servicer.SubscribeRoom,
@@ -1144,6 +1166,33 @@ class RoomService:
             '/roomd.v1.RoomService/SubmitFeedback',
             roomd_dot_v1_dot_room__service__pb2.SubmitFeedbackRequest.SerializeToString,
             roomd_dot_v1_dot_room__service__pb2.SubmitFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roomd.v1.RoomService/ExportRoom',
+            roomd_dot_v1_dot_room__service__pb2.ExportRoomRequest.SerializeToString,
+            roomd_dot_v1_dot_room__service__pb2.ExportRoomResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,6 +72,14 @@ class RoomServiceStub:
     """Observations in the order they were made."""
     SubmitFeedback: _aio.UnaryUnaryMultiCallable[_room_service_pb2.SubmitFeedbackRequest, _room_service_pb2.SubmitFeedbackResponse]
     """Stores an observation feedback:<dimension> and fires ON_FEEDBACK."""
+    ExportRoom: _aio.UnaryUnaryMultiCallable[_room_service_pb2.ExportRoomRequest, _room_service_pb2.ExportRoomResponse]
+    """Everything that is kept of a room, or of one participant in it, page by page: the room,
+    participants, bindings, events, deliveries, tasks, observations, read markers, and texts
+    that wait for it to become idle, in this order. Withdrawn events come without content.
+    No snapshot: each page is as of its time. NOT_FOUND/PARTICIPANT_NOT_FOUND;
+    OUT_OF_RANGE/HISTORY_TRUNCATED when events of the next page were removed by retention
+    since the page before: begin again.
+    """
     SubscribeRoom: _aio.UnaryStreamMultiCallable[_room_service_pb2.SubscribeRoomRequest, _room_service_pb2.SubscribeRoomResponse]
     """Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
     HISTORY_TRUNCATED. Everything that is due comes in one message. A reader that
@@ -284,6 +292,20 @@ class RoomServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_room_service_pb2.SubmitFeedbackRequest, _abc.Awaitable[_room_service_pb2.SubmitFeedbackResponse]],
     ) -> _abc.Awaitable[_room_service_pb2.SubmitFeedbackResponse]:
         """Stores an observation feedback:<dimension> and fires ON_FEEDBACK."""
+
+    @_abc_1.abstractmethod
+    def ExportRoom(
+        self,
+        request: _room_service_pb2.ExportRoomRequest,
+        context: _aio.ServicerContext[_room_service_pb2.ExportRoomRequest, _abc.Awaitable[_room_service_pb2.ExportRoomResponse]],
+    ) -> _abc.Awaitable[_room_service_pb2.ExportRoomResponse]:
+        """Everything that is kept of a room, or of one participant in it, page by page: the room,
+        participants, bindings, events, deliveries, tasks, observations, read markers, and texts
+        that wait for it to become idle, in this order. Withdrawn events come without content.
+        No snapshot: each page is as of its time. NOT_FOUND/PARTICIPANT_NOT_FOUND;
+        OUT_OF_RANGE/HISTORY_TRUNCATED when events of the next page were removed by retention
+        since the page before: begin again.
+        """
 
     @_abc_1.abstractmethod
     def SubscribeRoom(

@@ -10,9 +10,11 @@ import type { Binding } from "./channel_pb.js";
 import { file_roomd_v1_channel } from "./channel_pb.js";
 import type { Delivery, EventType, RoomEvent } from "./event_pb.js";
 import { file_roomd_v1_event } from "./event_pb.js";
+import type { DeliverRequest } from "./event_service_pb.js";
+import { file_roomd_v1_event_service } from "./event_service_pb.js";
 import type { EphemeralEvent } from "./realtime_pb.js";
 import { file_roomd_v1_realtime } from "./realtime_pb.js";
-import type { Observation, Participant, Room, RoomRetention, RoomStatus, RoomTimers, Task, TaskStatus } from "./room_pb.js";
+import type { Observation, Participant, ReadMarker, Room, RoomRetention, RoomStatus, RoomTimers, Task, TaskStatus } from "./room_pb.js";
 import { file_roomd_v1_room } from "./room_pb.js";
 import { file_roomd_v1_validation } from "./validation_pb.js";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
@@ -21,7 +23,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file roomd/v1/room_service.proto.
  */
 export const file_roomd_v1_room_service: GenFile = /*@__PURE__*/
-  fileDesc("Chtyb29tZC92MS9yb29tX3NlcnZpY2UucHJvdG8SCHJvb21kLnYxIrcCChFDcmVhdGVSb29tUmVxdWVzdBIYCgdyb29tX2lkGAEgASgJQgfChxkDEIACEiQKBnRpbWVycxgCIAEoCzIULnJvb21kLnYxLlJvb21UaW1lcnMSKQoIbWV0YWRhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ej8KBmxhYmVscxgEIAMoCzInLnJvb21kLnYxLkNyZWF0ZVJvb21SZXF1ZXN0LkxhYmVsc0VudHJ5QgbChxkCIEASGwoKcmVxdWVzdF9pZBgFIAEoCUIHwocZAxCAAhIqCglyZXRlbnRpb24YBiABKAsyFy5yb29tZC52MS5Sb29tUmV0ZW50aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoSQ3JlYXRlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIiwKDkdldFJvb21SZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAiIvCg9HZXRSb29tUmVzcG9uc2USHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20itwIKEExpc3RSb29tc1JlcXVlc3QSKQoJcGFnZV9zaXplGAEgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAiABKAlCB8KHGQMQgBASLgoIc3RhdHVzZXMYAyADKA4yFC5yb29tZC52MS5Sb29tU3RhdHVzQgbChxkCIAgSPgoGbGFiZWxzGAQgAygLMiYucm9vbWQudjEuTGlzdFJvb21zUmVxdWVzdC5MYWJlbHNFbnRyeUIGwocZAiAQEh8KDnBhcnRpY2lwYW50X2lkGAUgASgJQgfChxkDEIACEhsKCmNoYW5uZWxfaWQYBiABKAlCB8KHGQMQgAIaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJLChFMaXN0Um9vbXNSZXNwb25zZRIdCgVyb29tcxgBIAMoCzIOLnJvb21kLnYxLlJvb20SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKEVVwZGF0ZVJvb21SZXF1ZXN0EiQKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tQgbChxkCCAESNwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgbChxkCCAEiMgoSVXBkYXRlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIi4KEFBhdXNlUm9vbVJlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACIjEKEVBhdXNlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIi8KEVJlc3VtZVJvb21SZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAiIyChJSZXN1bWVSb29tUmVzcG9uc2USHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20iRwoQQ2xvc2VSb29tUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISFwoGcmVhc29uGAIgASgJQgfChxkDEIAQIjEKEUNsb3NlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIjAKEkFyY2hpdmVSb29tUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAIiMwoTQXJjaGl2ZVJvb21SZXNwb25zZRIcCgRyb29tGAEgASgLMg4ucm9vbWQudjEuUm9vbSJGChFEZWxldGVSb29tUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISFQoEZXRhZxgCIAEoCUIHwocZAxCAAiIUChJEZWxldGVSb29tUmVzcG9uc2UiNAoWQ2hlY2tSb29tVGltZXJzUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAIiNwoXQ2hlY2tSb29tVGltZXJzUmVzcG9uc2USHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20iFwoVQ2hlY2tBbGxUaW1lcnNSZXF1ZXN0IjcKFkNoZWNrQWxsVGltZXJzUmVzcG9uc2USHQoFcm9vbXMYASADKAsyDi5yb29tZC52MS5Sb29tIncKFUFkZFBhcnRpY2lwYW50UmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISMgoLcGFydGljaXBhbnQYAiABKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudEIGwocZAggBEg4KBmVuc3VyZRgDIAEoCCJEChZBZGRQYXJ0aWNpcGFudFJlc3BvbnNlEioKC3BhcnRpY2lwYW50GAEgASgLMhUucm9vbWQudjEuUGFydGljaXBhbnQiVgoVR2V0UGFydGljaXBhbnRSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIhCg5wYXJ0aWNpcGFudF9pZBgCIAEoCUIJwocZBQgBEIACIkQKFkdldFBhcnRpY2lwYW50UmVzcG9uc2USKgoLcGFydGljaXBhbnQYASABKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudCKjAQoYVXBkYXRlUGFydGljaXBhbnRSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIyCgtwYXJ0aWNpcGFudBgCIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50QgbChxkCCAESNwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgbChxkCCAEiRwoZVXBkYXRlUGFydGljaXBhbnRSZXNwb25zZRIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50ImYKGFJlbW92ZVBhcnRpY2lwYW50UmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISIQoOcGFydGljaXBhbnRfaWQYAiABKAlCCcKHGQUIARCAAhILCgNiYW4YAyABKAgiRwoZUmVtb3ZlUGFydGljaXBhbnRSZXNwb25zZRIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50IpMBChdMaXN0UGFydGljaXBhbnRzUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISKQoJcGFnZV9zaXplGAIgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAyABKAlCB8KHGQMQgBASFAoMaW5jbHVkZV9sZWZ0GAQgASgIImAKGExpc3RQYXJ0aWNpcGFudHNSZXNwb25zZRIrCgxwYXJ0aWNpcGFudHMYASADKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimAEKGVJlc29sdmVQYXJ0aWNpcGFudFJlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEiEKDnBhcnRpY2lwYW50X2lkGAIgASgJQgnChxkFCAEQgAISHgoLaWRlbnRpdHlfaWQYAyABKAlCCcKHGQUIARCAAhIcCgtyZXNvbHZlZF9ieRgEIAEoCUIHwocZAxCAAiJIChpSZXNvbHZlUGFydGljaXBhbnRSZXNwb25zZRIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50InIKEUNyZWF0ZVRhc2tSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIkCgR0YXNrGAIgASgLMg4ucm9vbWQudjEuVGFza0IGwocZAggBEhsKCnJlcXVlc3RfaWQYAyABKAlCB8KHGQMQgAIiMgoSQ3JlYXRlVGFza1Jlc3BvbnNlEhwKBHRhc2sYASABKAsyDi5yb29tZC52MS5UYXNrIkgKDkdldFRhc2tSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIaCgd0YXNrX2lkGAIgASgJQgnChxkFCAEQgAIiLwoPR2V0VGFza1Jlc3BvbnNlEhwKBHRhc2sYASABKAsyDi5yb29tZC52MS5UYXNrIo4BChFVcGRhdGVUYXNrUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISJAoEdGFzaxgCIAEoCzIOLnJvb21kLnYxLlRhc2tCBsKHGQIIARI3Cgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBsKHGQIIASIyChJVcGRhdGVUYXNrUmVzcG9uc2USHAoEdGFzaxgBIAEoCzIOLnJvb21kLnYxLlRhc2sipgEKEExpc3RUYXNrc1JlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEikKCXBhZ2Vfc2l6ZRgCIAEoBUIWwocZEikAAAAAAAAAADEAAAAAAECPQBIbCgpwYWdlX3Rva2VuGAMgASgJQgfChxkDEIAQEi4KCHN0YXR1c2VzGAQgAygOMhQucm9vbWQudjEuVGFza1N0YXR1c0IGwocZAiAIIksKEUxpc3RUYXNrc1Jlc3BvbnNlEh0KBXRhc2tzGAEgAygLMg4ucm9vbWQudjEuVGFzaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihwEKGENyZWF0ZU9ic2VydmF0aW9uUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISMgoLb2JzZXJ2YXRpb24YAiABKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbkIGwocZAggBEhsKCnJlcXVlc3RfaWQYAyABKAlCB8KHGQMQgAIiRwoZQ3JlYXRlT2JzZXJ2YXRpb25SZXNwb25zZRIqCgtvYnNlcnZhdGlvbhgBIAEoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uIpgBChdMaXN0T2JzZXJ2YXRpb25zUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISKQoJcGFnZV9zaXplGAIgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAyABKAlCB8KHGQMQgBASGQoIY2F0ZWdvcnkYBCABKAlCB8KHGQMQgAIiYAoYTGlzdE9ic2VydmF0aW9uc1Jlc3BvbnNlEisKDG9ic2VydmF0aW9ucxgBIAMoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSL1AQoVU3VibWl0RmVlZGJhY2tSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhImCgZyYXRpbmcYAiABKAFCFsKHGRIpAAAAAAAAAAAxAAAAAAAA8D8SGQoIZXZlbnRfaWQYAyABKAlCB8KHGQMQgAISGwoKY2hhbm5lbF9pZBgEIAEoCUIHwocZAxCAAhIZCgdjb21tZW50GAUgASgJQgjChxkEEKCcARIaCglkaW1lbnNpb24YBiABKAlCB8KHGQMQgAESKQoIbWV0YWRhdGEYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IkQKFlN1Ym1pdEZlZWRiYWNrUmVzcG9uc2USKgoLb2JzZXJ2YXRpb24YASABKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbiJxCglSb29tU3RhcnQSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEhkKBmN1cnNvchgCIAEoCUIHwocZAxCABEgAEiQKC2FmdGVyX2luZGV4GAMgASgDQg3ChxkJKQAAAAAAAPC/SABCBwoFc3RhcnQizAEKFFN1YnNjcmliZVJvb21SZXF1ZXN0EikKBHJvb20YASABKAsyEy5yb29tZC52MS5Sb29tU3RhcnRCBsKHGQIIARIRCgllcGhlbWVyYWwYAiABKAgSMAoLZXZlbnRfdHlwZXMYAyADKA4yEy5yb29tZC52MS5FdmVudFR5cGVCBsKHGQIgQBJECgloZWFydGJlYXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAA8D8xAAAAAADAckAi0QEKFVN1YnNjcmliZVJvb21zUmVxdWVzdBItCgVyb29tcxgBIAMoCzITLnJvb21kLnYxLlJvb21TdGFydEIJwocZBQgBIOgHEhEKCWVwaGVtZXJhbBgCIAEoCBIwCgtldmVudF90eXBlcxgDIAMoDjITLnJvb21kLnYxLkV2ZW50VHlwZUIGwocZAiBAEkQKCWhlYXJ0YmVhdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAADwPzEAAAAAAMByQCI8ChVTdWJzY3JpYmVSb29tUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5yb29tZC52MS5TdHJlYW1JdGVtIj0KFlN1YnNjcmliZVJvb21zUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5yb29tZC52MS5TdHJlYW1JdGVtIt0HCgpTdHJlYW1JdGVtEjUKCnN1YnNjcmliZWQYASABKAsyHy5yb29tZC52MS5TdHJlYW1JdGVtLlN1YnNjcmliZWRIABIkCgVldmVudBgCIAEoCzITLnJvb21kLnYxLlJvb21FdmVudEgAEjoKDWV2ZW50X2NoYW5nZWQYAyABKAsyIS5yb29tZC52MS5TdHJlYW1JdGVtLkV2ZW50Q2hhbmdlZEgAEjgKDHJvb21fY2hhbmdlZBgEIAEoCzIgLnJvb21kLnYxLlN0cmVhbUl0ZW0uUm9vbUNoYW5nZWRIABItCgllcGhlbWVyYWwYBSABKAsyGC5yb29tZC52MS5FcGhlbWVyYWxFdmVudEgAEjMKCWhlYXJ0YmVhdBgGIAEoCzIeLnJvb21kLnYxLlN0cmVhbUl0ZW0uSGVhcnRiZWF0SAASMwoGZW5kaW5nGAcgASgLMiEucm9vbWQudjEuU3RyZWFtSXRlbS5TdHJlYW1FbmRpbmdIABIvCgdkcm9wcGVkGAggASgLMhwucm9vbWQudjEuU3RyZWFtSXRlbS5Ecm9wcGVkSAASDwoHcm9vbV9pZBgOIAEoCRIOCgZjdXJzb3IYDyABKAkajQEKClN1YnNjcmliZWQSGQoMb2xkZXN0X2luZGV4GAEgASgDSACIAQESFwoKaGVhZF9pbmRleBgCIAEoA0gBiAEBEhIKCmNvbnRpbnVvdXMYAyABKAgSFwoPZXBoZW1lcmFsX2Vwb2NoGAQgASgJQg8KDV9vbGRlc3RfaW5kZXhCDQoLX2hlYWRfaW5kZXgabwoMRXZlbnRDaGFuZ2VkEiIKBWV2ZW50GAEgASgLMhMucm9vbWQudjEuUm9vbUV2ZW50EhUKDWNoYW5nZWRfcGF0aHMYAiADKAkSJAoIZGVsaXZlcnkYAyABKAsyEi5yb29tZC52MS5EZWxpdmVyeRqLAQoLUm9vbUNoYW5nZWQSHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20SIgoHYmluZGluZxgCIAEoCzIRLnJvb21kLnYxLkJpbmRpbmcSKgoLcGFydGljaXBhbnQYAyABKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudBIOCgZjaGFuZ2UYBCABKAkaCwoJSGVhcnRiZWF0GlMKDFN0cmVhbUVuZGluZxIOCgZyZWFzb24YASABKAkSMwoQcmVjb25uZWN0X2ppdHRlchgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoYCgdEcm9wcGVkEg0KBWNvdW50GAEgASgDQgYKBGl0ZW0yrxAKC1Jvb21TZXJ2aWNlEkcKCkNyZWF0ZVJvb20SGy5yb29tZC52MS5DcmVhdGVSb29tUmVxdWVzdBocLnJvb21kLnYxLkNyZWF0ZVJvb21SZXNwb25zZRI+CgdHZXRSb29tEhgucm9vbWQudjEuR2V0Um9vbVJlcXVlc3QaGS5yb29tZC52MS5HZXRSb29tUmVzcG9uc2USRAoJTGlzdFJvb21zEhoucm9vbWQudjEuTGlzdFJvb21zUmVxdWVzdBobLnJvb21kLnYxLkxpc3RSb29tc1Jlc3BvbnNlEkcKClVwZGF0ZVJvb20SGy5yb29tZC52MS5VcGRhdGVSb29tUmVxdWVzdBocLnJvb21kLnYxLlVwZGF0ZVJvb21SZXNwb25zZRJECglQYXVzZVJvb20SGi5yb29tZC52MS5QYXVzZVJvb21SZXF1ZXN0Ghsucm9vbWQudjEuUGF1c2VSb29tUmVzcG9uc2USRwoKUmVzdW1lUm9vbRIbLnJvb21kLnYxLlJlc3VtZVJvb21SZXF1ZXN0Ghwucm9vbWQudjEuUmVzdW1lUm9vbVJlc3BvbnNlEkQKCUNsb3NlUm9vbRIaLnJvb21kLnYxLkNsb3NlUm9vbVJlcXVlc3QaGy5yb29tZC52MS5DbG9zZVJvb21SZXNwb25zZRJKCgtBcmNoaXZlUm9vbRIcLnJvb21kLnYxLkFyY2hpdmVSb29tUmVxdWVzdBodLnJvb21kLnYxLkFyY2hpdmVSb29tUmVzcG9uc2USRwoKRGVsZXRlUm9vbRIbLnJvb21kLnYxLkRlbGV0ZVJvb21SZXF1ZXN0Ghwucm9vbWQudjEuRGVsZXRlUm9vbVJlc3BvbnNlElYKD0NoZWNrUm9vbVRpbWVycxIgLnJvb21kLnYxLkNoZWNrUm9vbVRpbWVyc1JlcXVlc3QaIS5yb29tZC52MS5DaGVja1Jvb21UaW1lcnNSZXNwb25zZRJTCg5DaGVja0FsbFRpbWVycxIfLnJvb21kLnYxLkNoZWNrQWxsVGltZXJzUmVxdWVzdBogLnJvb21kLnYxLkNoZWNrQWxsVGltZXJzUmVzcG9uc2USUwoOQWRkUGFydGljaXBhbnQSHy5yb29tZC52MS5BZGRQYXJ0aWNpcGFudFJlcXVlc3QaIC5yb29tZC52MS5BZGRQYXJ0aWNpcGFudFJlc3BvbnNlElMKDkdldFBhcnRpY2lwYW50Eh8ucm9vbWQudjEuR2V0UGFydGljaXBhbnRSZXF1ZXN0GiAucm9vbWQudjEuR2V0UGFydGljaXBhbnRSZXNwb25zZRJcChFVcGRhdGVQYXJ0aWNpcGFudBIiLnJvb21kLnYxLlVwZGF0ZVBhcnRpY2lwYW50UmVxdWVzdBojLnJvb21kLnYxLlVwZGF0ZVBhcnRpY2lwYW50UmVzcG9uc2USXAoRUmVtb3ZlUGFydGljaXBhbnQSIi5yb29tZC52MS5SZW1vdmVQYXJ0aWNpcGFudFJlcXVlc3QaIy5yb29tZC52MS5SZW1vdmVQYXJ0aWNpcGFudFJlc3BvbnNlElkKEExpc3RQYXJ0aWNpcGFudHMSIS5yb29tZC52MS5MaXN0UGFydGljaXBhbnRzUmVxdWVzdBoiLnJvb21kLnYxLkxpc3RQYXJ0aWNpcGFudHNSZXNwb25zZRJfChJSZXNvbHZlUGFydGljaXBhbnQSIy5yb29tZC52MS5SZXNvbHZlUGFydGljaXBhbnRSZXF1ZXN0GiQucm9vbWQudjEuUmVzb2x2ZVBhcnRpY2lwYW50UmVzcG9uc2USRwoKQ3JlYXRlVGFzaxIbLnJvb21kLnYxLkNyZWF0ZVRhc2tSZXF1ZXN0Ghwucm9vbWQudjEuQ3JlYXRlVGFza1Jlc3BvbnNlEj4KB0dldFRhc2sSGC5yb29tZC52MS5HZXRUYXNrUmVxdWVzdBoZLnJvb21kLnYxLkdldFRhc2tSZXNwb25zZRJHCgpVcGRhdGVUYXNrEhsucm9vbWQudjEuVXBkYXRlVGFza1JlcXVlc3QaHC5yb29tZC52MS5VcGRhdGVUYXNrUmVzcG9uc2USRAoJTGlzdFRhc2tzEhoucm9vbWQudjEuTGlzdFRhc2tzUmVxdWVzdBobLnJvb21kLnYxLkxpc3RUYXNrc1Jlc3BvbnNlElwKEUNyZWF0ZU9ic2VydmF0aW9uEiIucm9vbWQudjEuQ3JlYXRlT2JzZXJ2YXRpb25SZXF1ZXN0GiMucm9vbWQudjEuQ3JlYXRlT2JzZXJ2YXRpb25SZXNwb25zZRJZChBMaXN0T2JzZXJ2YXRpb25zEiEucm9vbWQudjEuTGlzdE9ic2VydmF0aW9uc1JlcXVlc3QaIi5yb29tZC52MS5MaXN0T2JzZXJ2YXRpb25zUmVzcG9uc2USUwoOU3VibWl0RmVlZGJhY2sSHy5yb29tZC52MS5TdWJtaXRGZWVkYmFja1JlcXVlc3QaIC5yb29tZC52MS5TdWJtaXRGZWVkYmFja1Jlc3BvbnNlElIKDVN1YnNjcmliZVJvb20SHi5yb29tZC52MS5TdWJzY3JpYmVSb29tUmVxdWVzdBofLnJvb21kLnYxLlN1YnNjcmliZVJvb21SZXNwb25zZTABElUKDlN1YnNjcmliZVJvb21zEh8ucm9vbWQudjEuU3Vic2NyaWJlUm9vbXNSZXF1ZXN0GiAucm9vbWQudjEuU3Vic2NyaWJlUm9vbXNSZXNwb25zZTABQjFaL2dpdGh1Yi5jb20vcm9vbWQvcm9vbWQvc2Rrcy9nby9yb29tZC92MTtyb29tZHYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_roomd_v1_channel, file_roomd_v1_event, file_roomd_v1_realtime, file_roomd_v1_room, file_roomd_v1_validation]);
+  fileDesc("Chtyb29tZC92MS9yb29tX3NlcnZpY2UucHJvdG8SCHJvb21kLnYxIrcCChFDcmVhdGVSb29tUmVxdWVzdBIYCgdyb29tX2lkGAEgASgJQgfChxkDEIACEiQKBnRpbWVycxgCIAEoCzIULnJvb21kLnYxLlJvb21UaW1lcnMSKQoIbWV0YWRhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ej8KBmxhYmVscxgEIAMoCzInLnJvb21kLnYxLkNyZWF0ZVJvb21SZXF1ZXN0LkxhYmVsc0VudHJ5QgbChxkCIEASGwoKcmVxdWVzdF9pZBgFIAEoCUIHwocZAxCAAhIqCglyZXRlbnRpb24YBiABKAsyFy5yb29tZC52MS5Sb29tUmV0ZW50aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoSQ3JlYXRlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIiwKDkdldFJvb21SZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAiIvCg9HZXRSb29tUmVzcG9uc2USHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20itwIKEExpc3RSb29tc1JlcXVlc3QSKQoJcGFnZV9zaXplGAEgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAiABKAlCB8KHGQMQgBASLgoIc3RhdHVzZXMYAyADKA4yFC5yb29tZC52MS5Sb29tU3RhdHVzQgbChxkCIAgSPgoGbGFiZWxzGAQgAygLMiYucm9vbWQudjEuTGlzdFJvb21zUmVxdWVzdC5MYWJlbHNFbnRyeUIGwocZAiAQEh8KDnBhcnRpY2lwYW50X2lkGAUgASgJQgfChxkDEIACEhsKCmNoYW5uZWxfaWQYBiABKAlCB8KHGQMQgAIaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJLChFMaXN0Um9vbXNSZXNwb25zZRIdCgVyb29tcxgBIAMoCzIOLnJvb21kLnYxLlJvb20SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKEVVwZGF0ZVJvb21SZXF1ZXN0EiQKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tQgbChxkCCAESNwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgbChxkCCAEiMgoSVXBkYXRlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIi4KEFBhdXNlUm9vbVJlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACIjEKEVBhdXNlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIi8KEVJlc3VtZVJvb21SZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAiIyChJSZXN1bWVSb29tUmVzcG9uc2USHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20iRwoQQ2xvc2VSb29tUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISFwoGcmVhc29uGAIgASgJQgfChxkDEIAQIjEKEUNsb3NlUm9vbVJlc3BvbnNlEhwKBHJvb20YASABKAsyDi5yb29tZC52MS5Sb29tIjAKEkFyY2hpdmVSb29tUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAIiMwoTQXJjaGl2ZVJvb21SZXNwb25zZRIcCgRyb29tGAEgASgLMg4ucm9vbWQudjEuUm9vbSJGChFEZWxldGVSb29tUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISFQoEZXRhZxgCIAEoCUIHwocZAxCAAiIUChJEZWxldGVSb29tUmVzcG9uc2UiNAoWQ2hlY2tSb29tVGltZXJzUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAIiNwoXQ2hlY2tSb29tVGltZXJzUmVzcG9uc2USHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20iFwoVQ2hlY2tBbGxUaW1lcnNSZXF1ZXN0IjcKFkNoZWNrQWxsVGltZXJzUmVzcG9uc2USHQoFcm9vbXMYASADKAsyDi5yb29tZC52MS5Sb29tIncKFUFkZFBhcnRpY2lwYW50UmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISMgoLcGFydGljaXBhbnQYAiABKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudEIGwocZAggBEg4KBmVuc3VyZRgDIAEoCCJEChZBZGRQYXJ0aWNpcGFudFJlc3BvbnNlEioKC3BhcnRpY2lwYW50GAEgASgLMhUucm9vbWQudjEuUGFydGljaXBhbnQiVgoVR2V0UGFydGljaXBhbnRSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIhCg5wYXJ0aWNpcGFudF9pZBgCIAEoCUIJwocZBQgBEIACIkQKFkdldFBhcnRpY2lwYW50UmVzcG9uc2USKgoLcGFydGljaXBhbnQYASABKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudCKjAQoYVXBkYXRlUGFydGljaXBhbnRSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIyCgtwYXJ0aWNpcGFudBgCIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50QgbChxkCCAESNwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgbChxkCCAEiRwoZVXBkYXRlUGFydGljaXBhbnRSZXNwb25zZRIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50ImYKGFJlbW92ZVBhcnRpY2lwYW50UmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISIQoOcGFydGljaXBhbnRfaWQYAiABKAlCCcKHGQUIARCAAhILCgNiYW4YAyABKAgiRwoZUmVtb3ZlUGFydGljaXBhbnRSZXNwb25zZRIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50IpMBChdMaXN0UGFydGljaXBhbnRzUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISKQoJcGFnZV9zaXplGAIgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAyABKAlCB8KHGQMQgBASFAoMaW5jbHVkZV9sZWZ0GAQgASgIImAKGExpc3RQYXJ0aWNpcGFudHNSZXNwb25zZRIrCgxwYXJ0aWNpcGFudHMYASADKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimAEKGVJlc29sdmVQYXJ0aWNpcGFudFJlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEiEKDnBhcnRpY2lwYW50X2lkGAIgASgJQgnChxkFCAEQgAISHgoLaWRlbnRpdHlfaWQYAyABKAlCCcKHGQUIARCAAhIcCgtyZXNvbHZlZF9ieRgEIAEoCUIHwocZAxCAAiJIChpSZXNvbHZlUGFydGljaXBhbnRSZXNwb25zZRIqCgtwYXJ0aWNpcGFudBgBIAEoCzIVLnJvb21kLnYxLlBhcnRpY2lwYW50InIKEUNyZWF0ZVRhc2tSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIkCgR0YXNrGAIgASgLMg4ucm9vbWQudjEuVGFza0IGwocZAggBEhsKCnJlcXVlc3RfaWQYAyABKAlCB8KHGQMQgAIiMgoSQ3JlYXRlVGFza1Jlc3BvbnNlEhwKBHRhc2sYASABKAsyDi5yb29tZC52MS5UYXNrIkgKDkdldFRhc2tSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhIaCgd0YXNrX2lkGAIgASgJQgnChxkFCAEQgAIiLwoPR2V0VGFza1Jlc3BvbnNlEhwKBHRhc2sYASABKAsyDi5yb29tZC52MS5UYXNrIo4BChFVcGRhdGVUYXNrUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISJAoEdGFzaxgCIAEoCzIOLnJvb21kLnYxLlRhc2tCBsKHGQIIARI3Cgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBsKHGQIIASIyChJVcGRhdGVUYXNrUmVzcG9uc2USHAoEdGFzaxgBIAEoCzIOLnJvb21kLnYxLlRhc2sipgEKEExpc3RUYXNrc1JlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEikKCXBhZ2Vfc2l6ZRgCIAEoBUIWwocZEikAAAAAAAAAADEAAAAAAECPQBIbCgpwYWdlX3Rva2VuGAMgASgJQgfChxkDEIAQEi4KCHN0YXR1c2VzGAQgAygOMhQucm9vbWQudjEuVGFza1N0YXR1c0IGwocZAiAIIksKEUxpc3RUYXNrc1Jlc3BvbnNlEh0KBXRhc2tzGAEgAygLMg4ucm9vbWQudjEuVGFzaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihwEKGENyZWF0ZU9ic2VydmF0aW9uUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISMgoLb2JzZXJ2YXRpb24YAiABKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbkIGwocZAggBEhsKCnJlcXVlc3RfaWQYAyABKAlCB8KHGQMQgAIiRwoZQ3JlYXRlT2JzZXJ2YXRpb25SZXNwb25zZRIqCgtvYnNlcnZhdGlvbhgBIAEoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uIpgBChdMaXN0T2JzZXJ2YXRpb25zUmVxdWVzdBIaCgdyb29tX2lkGAEgASgJQgnChxkFCAEQgAISKQoJcGFnZV9zaXplGAIgASgFQhbChxkSKQAAAAAAAAAAMQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YAyABKAlCB8KHGQMQgBASGQoIY2F0ZWdvcnkYBCABKAlCB8KHGQMQgAIiYAoYTGlzdE9ic2VydmF0aW9uc1Jlc3BvbnNlEisKDG9ic2VydmF0aW9ucxgBIAMoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSL1AQoVU3VibWl0RmVlZGJhY2tSZXF1ZXN0EhoKB3Jvb21faWQYASABKAlCCcKHGQUIARCAAhImCgZyYXRpbmcYAiABKAFCFsKHGRIpAAAAAAAAAAAxAAAAAAAA8D8SGQoIZXZlbnRfaWQYAyABKAlCB8KHGQMQgAISGwoKY2hhbm5lbF9pZBgEIAEoCUIHwocZAxCAAhIZCgdjb21tZW50GAUgASgJQgjChxkEEKCcARIaCglkaW1lbnNpb24YBiABKAlCB8KHGQMQgAESKQoIbWV0YWRhdGEYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IkQKFlN1Ym1pdEZlZWRiYWNrUmVzcG9uc2USKgoLb2JzZXJ2YXRpb24YASABKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbiKYAQoRRXhwb3J0Um9vbVJlcXVlc3QSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEikKCXBhZ2Vfc2l6ZRgCIAEoBUIWwocZEikAAAAAAAAAADEAAAAAAECPQBIbCgpwYWdlX3Rva2VuGAMgASgJQgfChxkDEIAQEh8KDnBhcnRpY2lwYW50X2lkGAQgASgJQgfChxkDEIACIlQKEkV4cG9ydFJvb21SZXNwb25zZRIlCgVpdGVtcxgBIAMoCzIWLnJvb21kLnYxLkV4cG9ydGVkSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki/wIKDEV4cG9ydGVkSXRlbRIeCgRyb29tGAEgASgLMg4ucm9vbWQudjEuUm9vbUgAEiwKC3BhcnRpY2lwYW50GAIgASgLMhUucm9vbWQudjEuUGFydGljaXBhbnRIABIkCgdiaW5kaW5nGAMgASgLMhEucm9vbWQudjEuQmluZGluZ0gAEiQKBWV2ZW50GAQgASgLMhMucm9vbWQudjEuUm9vbUV2ZW50SAASJgoIZGVsaXZlcnkYBSABKAsyEi5yb29tZC52MS5EZWxpdmVyeUgAEh4KBHRhc2sYBiABKAsyDi5yb29tZC52MS5UYXNrSAASLAoLb2JzZXJ2YXRpb24YByABKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbkgAEisKC3JlYWRfbWFya2VyGAggASgLMhQucm9vbWQudjEuUmVhZE1hcmtlckgAEioKBnF1ZXVlZBgJIAEoCzIYLnJvb21kLnYxLkRlbGl2ZXJSZXF1ZXN0SABCBgoEaXRlbSJxCglSb29tU3RhcnQSGgoHcm9vbV9pZBgBIAEoCUIJwocZBQgBEIACEhkKBmN1cnNvchgCIAEoCUIHwocZAxCABEgAEiQKC2FmdGVyX2luZGV4GAMgASgDQg3ChxkJKQAAAAAAAPC/SABCBwoFc3RhcnQizAEKFFN1YnNjcmliZVJvb21SZXF1ZXN0EikKBHJvb20YASABKAsyEy5yb29tZC52MS5Sb29tU3RhcnRCBsKHGQIIARIRCgllcGhlbWVyYWwYAiABKAgSMAoLZXZlbnRfdHlwZXMYAyADKA4yEy5yb29tZC52MS5FdmVudFR5cGVCBsKHGQIgQBJECgloZWFydGJlYXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAA8D8xAAAAAADAckAi0QEKFVN1YnNjcmliZVJvb21zUmVxdWVzdBItCgVyb29tcxgBIAMoCzITLnJvb21kLnYxLlJvb21TdGFydEIJwocZBQgBIOgHEhEKCWVwaGVtZXJhbBgCIAEoCBIwCgtldmVudF90eXBlcxgDIAMoDjITLnJvb21kLnYxLkV2ZW50VHlwZUIGwocZAiBAEkQKCWhlYXJ0YmVhdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIWwocZEikAAAAAAADwPzEAAAAAAMByQCI8ChVTdWJzY3JpYmVSb29tUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5yb29tZC52MS5TdHJlYW1JdGVtIj0KFlN1YnNjcmliZVJvb21zUmVzcG9uc2USIwoFaXRlbXMYASADKAsyFC5yb29tZC52MS5TdHJlYW1JdGVtIt0HCgpTdHJlYW1JdGVtEjUKCnN1YnNjcmliZWQYASABKAsyHy5yb29tZC52MS5TdHJlYW1JdGVtLlN1YnNjcmliZWRIABIkCgVldmVudBgCIAEoCzITLnJvb21kLnYxLlJvb21FdmVudEgAEjoKDWV2ZW50X2NoYW5nZWQYAyABKAsyIS5yb29tZC52MS5TdHJlYW1JdGVtLkV2ZW50Q2hhbmdlZEgAEjgKDHJvb21fY2hhbmdlZBgEIAEoCzIgLnJvb21kLnYxLlN0cmVhbUl0ZW0uUm9vbUNoYW5nZWRIABItCgllcGhlbWVyYWwYBSABKAsyGC5yb29tZC52MS5FcGhlbWVyYWxFdmVudEgAEjMKCWhlYXJ0YmVhdBgGIAEoCzIeLnJvb21kLnYxLlN0cmVhbUl0ZW0uSGVhcnRiZWF0SAASMwoGZW5kaW5nGAcgASgLMiEucm9vbWQudjEuU3RyZWFtSXRlbS5TdHJlYW1FbmRpbmdIABIvCgdkcm9wcGVkGAggASgLMhwucm9vbWQudjEuU3RyZWFtSXRlbS5Ecm9wcGVkSAASDwoHcm9vbV9pZBgOIAEoCRIOCgZjdXJzb3IYDyABKAkajQEKClN1YnNjcmliZWQSGQoMb2xkZXN0X2luZGV4GAEgASgDSACIAQESFwoKaGVhZF9pbmRleBgCIAEoA0gBiAEBEhIKCmNvbnRpbnVvdXMYAyABKAgSFwoPZXBoZW1lcmFsX2Vwb2NoGAQgASgJQg8KDV9vbGRlc3RfaW5kZXhCDQoLX2hlYWRfaW5kZXgabwoMRXZlbnRDaGFuZ2VkEiIKBWV2ZW50GAEgASgLMhMucm9vbWQudjEuUm9vbUV2ZW50EhUKDWNoYW5nZWRfcGF0aHMYAiADKAkSJAoIZGVsaXZlcnkYAyABKAsyEi5yb29tZC52MS5EZWxpdmVyeRqLAQoLUm9vbUNoYW5nZWQSHAoEcm9vbRgBIAEoCzIOLnJvb21kLnYxLlJvb20SIgoHYmluZGluZxgCIAEoCzIRLnJvb21kLnYxLkJpbmRpbmcSKgoLcGFydGljaXBhbnQYAyABKAsyFS5yb29tZC52MS5QYXJ0aWNpcGFudBIOCgZjaGFuZ2UYBCABKAkaCwoJSGVhcnRiZWF0GlMKDFN0cmVhbUVuZGluZxIOCgZyZWFzb24YASABKAkSMwoQcmVjb25uZWN0X2ppdHRlchgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoYCgdEcm9wcGVkEg0KBWNvdW50GAEgASgDQgYKBGl0ZW0y+BAKC1Jvb21TZXJ2aWNlEkcKCkNyZWF0ZVJvb20SGy5yb29tZC52MS5DcmVhdGVSb29tUmVxdWVzdBocLnJvb21kLnYxLkNyZWF0ZVJvb21SZXNwb25zZRI+CgdHZXRSb29tEhgucm9vbWQudjEuR2V0Um9vbVJlcXVlc3QaGS5yb29tZC52MS5HZXRSb29tUmVzcG9uc2USRAoJTGlzdFJvb21zEhoucm9vbWQudjEuTGlzdFJvb21zUmVxdWVzdBobLnJvb21kLnYxLkxpc3RSb29tc1Jlc3BvbnNlEkcKClVwZGF0ZVJvb20SGy5yb29tZC52MS5VcGRhdGVSb29tUmVxdWVzdBocLnJvb21kLnYxLlVwZGF0ZVJvb21SZXNwb25zZRJECglQYXVzZVJvb20SGi5yb29tZC52MS5QYXVzZVJvb21SZXF1ZXN0Ghsucm9vbWQudjEuUGF1c2VSb29tUmVzcG9uc2USRwoKUmVzdW1lUm9vbRIbLnJvb21kLnYxLlJlc3VtZVJvb21SZXF1ZXN0Ghwucm9vbWQudjEuUmVzdW1lUm9vbVJlc3BvbnNlEkQKCUNsb3NlUm9vbRIaLnJvb21kLnYxLkNsb3NlUm9vbVJlcXVlc3QaGy5yb29tZC52MS5DbG9zZVJvb21SZXNwb25zZRJKCgtBcmNoaXZlUm9vbRIcLnJvb21kLnYxLkFyY2hpdmVSb29tUmVxdWVzdBodLnJvb21kLnYxLkFyY2hpdmVSb29tUmVzcG9uc2USRwoKRGVsZXRlUm9vbRIbLnJvb21kLnYxLkRlbGV0ZVJvb21SZXF1ZXN0Ghwucm9vbWQudjEuRGVsZXRlUm9vbVJlc3BvbnNlElYKD0NoZWNrUm9vbVRpbWVycxIgLnJvb21kLnYxLkNoZWNrUm9vbVRpbWVyc1JlcXVlc3QaIS5yb29tZC52MS5DaGVja1Jvb21UaW1lcnNSZXNwb25zZRJTCg5DaGVja0FsbFRpbWVycxIfLnJvb21kLnYxLkNoZWNrQWxsVGltZXJzUmVxdWVzdBogLnJvb21kLnYxLkNoZWNrQWxsVGltZXJzUmVzcG9uc2USUwoOQWRkUGFydGljaXBhbnQSHy5yb29tZC52MS5BZGRQYXJ0aWNpcGFudFJlcXVlc3QaIC5yb29tZC52MS5BZGRQYXJ0aWNpcGFudFJlc3BvbnNlElMKDkdldFBhcnRpY2lwYW50Eh8ucm9vbWQudjEuR2V0UGFydGljaXBhbnRSZXF1ZXN0GiAucm9vbWQudjEuR2V0UGFydGljaXBhbnRSZXNwb25zZRJcChFVcGRhdGVQYXJ0aWNpcGFudBIiLnJvb21kLnYxLlVwZGF0ZVBhcnRpY2lwYW50UmVxdWVzdBojLnJvb21kLnYxLlVwZGF0ZVBhcnRpY2lwYW50UmVzcG9uc2USXAoRUmVtb3ZlUGFydGljaXBhbnQSIi5yb29tZC52MS5SZW1vdmVQYXJ0aWNpcGFudFJlcXVlc3QaIy5yb29tZC52MS5SZW1vdmVQYXJ0aWNpcGFudFJlc3BvbnNlElkKEExpc3RQYXJ0aWNpcGFudHMSIS5yb29tZC52MS5MaXN0UGFydGljaXBhbnRzUmVxdWVzdBoiLnJvb21kLnYxLkxpc3RQYXJ0aWNpcGFudHNSZXNwb25zZRJfChJSZXNvbHZlUGFydGljaXBhbnQSIy5yb29tZC52MS5SZXNvbHZlUGFydGljaXBhbnRSZXF1ZXN0GiQucm9vbWQudjEuUmVzb2x2ZVBhcnRpY2lwYW50UmVzcG9uc2USRwoKQ3JlYXRlVGFzaxIbLnJvb21kLnYxLkNyZWF0ZVRhc2tSZXF1ZXN0Ghwucm9vbWQudjEuQ3JlYXRlVGFza1Jlc3BvbnNlEj4KB0dldFRhc2sSGC5yb29tZC52MS5HZXRUYXNrUmVxdWVzdBoZLnJvb21kLnYxLkdldFRhc2tSZXNwb25zZRJHCgpVcGRhdGVUYXNrEhsucm9vbWQudjEuVXBkYXRlVGFza1JlcXVlc3QaHC5yb29tZC52MS5VcGRhdGVUYXNrUmVzcG9uc2USRAoJTGlzdFRhc2tzEhoucm9vbWQudjEuTGlzdFRhc2tzUmVxdWVzdBobLnJvb21kLnYxLkxpc3RUYXNrc1Jlc3BvbnNlElwKEUNyZWF0ZU9ic2VydmF0aW9uEiIucm9vbWQudjEuQ3JlYXRlT2JzZXJ2YXRpb25SZXF1ZXN0GiMucm9vbWQudjEuQ3JlYXRlT2JzZXJ2YXRpb25SZXNwb25zZRJZChBMaXN0T2JzZXJ2YXRpb25zEiEucm9vbWQudjEuTGlzdE9ic2VydmF0aW9uc1JlcXVlc3QaIi5yb29tZC52MS5MaXN0T2JzZXJ2YXRpb25zUmVzcG9uc2USUwoOU3VibWl0RmVlZGJhY2sSHy5yb29tZC52MS5TdWJtaXRGZWVkYmFja1JlcXVlc3QaIC5yb29tZC52MS5TdWJtaXRGZWVkYmFja1Jlc3BvbnNlEkcKCkV4cG9ydFJvb20SGy5yb29tZC52MS5FeHBvcnRSb29tUmVxdWVzdBocLnJvb21kLnYxLkV4cG9ydFJvb21SZXNwb25zZRJSCg1TdWJzY3JpYmVSb29tEh4ucm9vbWQudjEuU3Vic2NyaWJlUm9vbVJlcXVlc3QaHy5yb29tZC52MS5TdWJzY3JpYmVSb29tUmVzcG9uc2UwARJVCg5TdWJzY3JpYmVSb29tcxIfLnJvb21kLnYxLlN1YnNjcmliZVJvb21zUmVxdWVzdBogLnJvb21kLnYxLlN1YnNjcmliZVJvb21zUmVzcG9uc2UwAUIxWi9naXRodWIuY29tL3Jvb21kL3Jvb21kL3Nka3MvZ28vcm9vbWQvdjE7cm9vbWR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_roomd_v1_channel, file_roomd_v1_event, file_roomd_v1_event_service, file_roomd_v1_realtime, file_roomd_v1_room, file_roomd_v1_validation]);
 
 /**
  * See CreateRoom.
@@ -1363,6 +1365,170 @@ export const SubmitFeedbackResponseSchema: GenMessage<SubmitFeedbackResponse> = 
   messageDesc(file_roomd_v1_room_service, 47);
 
 /**
+ * See ExportRoom.
+ *
+ * @generated from message roomd.v1.ExportRoomRequest
+ */
+export type ExportRoomRequest = Message<"roomd.v1.ExportRoomRequest"> & {
+  /**
+   * The room.
+   *
+   * @generated from field: string room_id = 1;
+   */
+  roomId: string;
+
+  /**
+   * Default 50, at most 1000. A page may be shorter, even empty, and yet have a next.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * From the answer before.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+
+  /**
+   * Only what is of this participant: the record, their bindings, what they wrote and what
+   * the timeline says of them, the deliveries of that and those to their channels, tasks
+   * assigned to them, observations about what they wrote, and read markers of their channels.
+   * Empty: everything.
+   *
+   * @generated from field: string participant_id = 4;
+   */
+  participantId: string;
+};
+
+/**
+ * Describes the message roomd.v1.ExportRoomRequest.
+ * Use `create(ExportRoomRequestSchema)` to create a new message.
+ */
+export const ExportRoomRequestSchema: GenMessage<ExportRoomRequest> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_room_service, 48);
+
+/**
+ * Answers ExportRoom.
+ *
+ * @generated from message roomd.v1.ExportRoomResponse
+ */
+export type ExportRoomResponse = Message<"roomd.v1.ExportRoomResponse"> & {
+  /**
+   * One page.
+   *
+   * @generated from field: repeated roomd.v1.ExportedItem items = 1;
+   */
+  items: ExportedItem[];
+
+  /**
+   * Empty: that was all.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message roomd.v1.ExportRoomResponse.
+ * Use `create(ExportRoomResponseSchema)` to create a new message.
+ */
+export const ExportRoomResponseSchema: GenMessage<ExportRoomResponse> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_room_service, 49);
+
+/**
+ * One thing of a room.
+ *
+ * @generated from message roomd.v1.ExportedItem
+ */
+export type ExportedItem = Message<"roomd.v1.ExportedItem"> & {
+  /**
+   * @generated from oneof roomd.v1.ExportedItem.item
+   */
+  item: {
+    /**
+     * The room itself.
+     *
+     * @generated from field: roomd.v1.Room room = 1;
+     */
+    value: Room;
+    case: "room";
+  } | {
+    /**
+     * By id.
+     *
+     * @generated from field: roomd.v1.Participant participant = 2;
+     */
+    value: Participant;
+    case: "participant";
+  } | {
+    /**
+     * By channel.
+     *
+     * @generated from field: roomd.v1.Binding binding = 3;
+     */
+    value: Binding;
+    case: "binding";
+  } | {
+    /**
+     * By index; without deliveries.
+     *
+     * @generated from field: roomd.v1.RoomEvent event = 4;
+     */
+    value: RoomEvent;
+    case: "event";
+  } | {
+    /**
+     * The newest event's first.
+     *
+     * @generated from field: roomd.v1.Delivery delivery = 5;
+     */
+    value: Delivery;
+    case: "delivery";
+  } | {
+    /**
+     * In the order they were made.
+     *
+     * @generated from field: roomd.v1.Task task = 6;
+     */
+    value: Task;
+    case: "task";
+  } | {
+    /**
+     * In the order they were made.
+     *
+     * @generated from field: roomd.v1.Observation observation = 7;
+     */
+    value: Observation;
+    case: "observation";
+  } | {
+    /**
+     * By channel; `unread` is not filled.
+     *
+     * @generated from field: roomd.v1.ReadMarker read_marker = 8;
+     */
+    value: ReadMarker;
+    case: "readMarker";
+  } | {
+    /**
+     * By id: a text that waits for the room to become idle.
+     *
+     * @generated from field: roomd.v1.DeliverRequest queued = 9;
+     */
+    value: DeliverRequest;
+    case: "queued";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message roomd.v1.ExportedItem.
+ * Use `create(ExportedItemSchema)` to create a new message.
+ */
+export const ExportedItemSchema: GenMessage<ExportedItem> = /*@__PURE__*/
+  messageDesc(file_roomd_v1_room_service, 50);
+
+/**
  * Where and what to watch in one room.
  *
  * @generated from message roomd.v1.RoomStart
@@ -1402,7 +1568,7 @@ export type RoomStart = Message<"roomd.v1.RoomStart"> & {
  * Use `create(RoomStartSchema)` to create a new message.
  */
 export const RoomStartSchema: GenMessage<RoomStart> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 48);
+  messageDesc(file_roomd_v1_room_service, 51);
 
 /**
  * See SubscribeRoom.
@@ -1444,7 +1610,7 @@ export type SubscribeRoomRequest = Message<"roomd.v1.SubscribeRoomRequest"> & {
  * Use `create(SubscribeRoomRequestSchema)` to create a new message.
  */
 export const SubscribeRoomRequestSchema: GenMessage<SubscribeRoomRequest> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 49);
+  messageDesc(file_roomd_v1_room_service, 52);
 
 /**
  * See SubscribeRooms.
@@ -1486,7 +1652,7 @@ export type SubscribeRoomsRequest = Message<"roomd.v1.SubscribeRoomsRequest"> & 
  * Use `create(SubscribeRoomsRequestSchema)` to create a new message.
  */
 export const SubscribeRoomsRequestSchema: GenMessage<SubscribeRoomsRequest> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 50);
+  messageDesc(file_roomd_v1_room_service, 53);
 
 /**
  * Everything that is due.
@@ -1507,7 +1673,7 @@ export type SubscribeRoomResponse = Message<"roomd.v1.SubscribeRoomResponse"> & 
  * Use `create(SubscribeRoomResponseSchema)` to create a new message.
  */
 export const SubscribeRoomResponseSchema: GenMessage<SubscribeRoomResponse> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 51);
+  messageDesc(file_roomd_v1_room_service, 54);
 
 /**
  * Everything that is due.
@@ -1528,7 +1694,7 @@ export type SubscribeRoomsResponse = Message<"roomd.v1.SubscribeRoomsResponse"> 
  * Use `create(SubscribeRoomsResponseSchema)` to create a new message.
  */
 export const SubscribeRoomsResponseSchema: GenMessage<SubscribeRoomsResponse> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 52);
+  messageDesc(file_roomd_v1_room_service, 55);
 
 /**
  * One thing that happened.
@@ -1625,7 +1791,7 @@ export type StreamItem = Message<"roomd.v1.StreamItem"> & {
  * Use `create(StreamItemSchema)` to create a new message.
  */
 export const StreamItemSchema: GenMessage<StreamItem> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53);
+  messageDesc(file_roomd_v1_room_service, 56);
 
 /**
  * First item of each room.
@@ -1667,7 +1833,7 @@ export type StreamItem_Subscribed = Message<"roomd.v1.StreamItem.Subscribed"> & 
  * Use `create(StreamItem_SubscribedSchema)` to create a new message.
  */
 export const StreamItem_SubscribedSchema: GenMessage<StreamItem_Subscribed> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53, 0);
+  messageDesc(file_roomd_v1_room_service, 56, 0);
 
 /**
  * A stored event changed.
@@ -1702,7 +1868,7 @@ export type StreamItem_EventChanged = Message<"roomd.v1.StreamItem.EventChanged"
  * Use `create(StreamItem_EventChangedSchema)` to create a new message.
  */
 export const StreamItem_EventChangedSchema: GenMessage<StreamItem_EventChanged> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53, 1);
+  messageDesc(file_roomd_v1_room_service, 56, 1);
 
 /**
  * The room changed.
@@ -1744,7 +1910,7 @@ export type StreamItem_RoomChanged = Message<"roomd.v1.StreamItem.RoomChanged"> 
  * Use `create(StreamItem_RoomChangedSchema)` to create a new message.
  */
 export const StreamItem_RoomChangedSchema: GenMessage<StreamItem_RoomChanged> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53, 2);
+  messageDesc(file_roomd_v1_room_service, 56, 2);
 
 /**
  * It lives.
@@ -1759,7 +1925,7 @@ export type StreamItem_Heartbeat = Message<"roomd.v1.StreamItem.Heartbeat"> & {
  * Use `create(StreamItem_HeartbeatSchema)` to create a new message.
  */
 export const StreamItem_HeartbeatSchema: GenMessage<StreamItem_Heartbeat> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53, 3);
+  messageDesc(file_roomd_v1_room_service, 56, 3);
 
 /**
  * The stream ends now; in SubscribeRooms, with ROOM_DELETED, only this room's part of it.
@@ -1787,7 +1953,7 @@ export type StreamItem_StreamEnding = Message<"roomd.v1.StreamItem.StreamEnding"
  * Use `create(StreamItem_StreamEndingSchema)` to create a new message.
  */
 export const StreamItem_StreamEndingSchema: GenMessage<StreamItem_StreamEnding> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53, 4);
+  messageDesc(file_roomd_v1_room_service, 56, 4);
 
 /**
  * Ephemeral items that were dropped because the reader was slow.
@@ -1808,7 +1974,7 @@ export type StreamItem_Dropped = Message<"roomd.v1.StreamItem.Dropped"> & {
  * Use `create(StreamItem_DroppedSchema)` to create a new message.
  */
 export const StreamItem_DroppedSchema: GenMessage<StreamItem_Dropped> = /*@__PURE__*/
-  messageDesc(file_roomd_v1_room_service, 53, 5);
+  messageDesc(file_roomd_v1_room_service, 56, 5);
 
 /**
  * Rooms, who takes part, what is to be done and was noticed, and the streams to watch.
@@ -2059,6 +2225,21 @@ export const RoomService: GenService<{
     methodKind: "unary";
     input: typeof SubmitFeedbackRequestSchema;
     output: typeof SubmitFeedbackResponseSchema;
+  },
+  /**
+   * Everything that is kept of a room, or of one participant in it, page by page: the room,
+   * participants, bindings, events, deliveries, tasks, observations, read markers, and texts
+   * that wait for it to become idle, in this order. Withdrawn events come without content.
+   * No snapshot: each page is as of its time. NOT_FOUND/PARTICIPANT_NOT_FOUND;
+   * OUT_OF_RANGE/HISTORY_TRUNCATED when events of the next page were removed by retention
+   * since the page before: begin again.
+   *
+   * @generated from rpc roomd.v1.RoomService.ExportRoom
+   */
+  exportRoom: {
+    methodKind: "unary";
+    input: typeof ExportRoomRequestSchema;
+    output: typeof ExportRoomResponseSchema;
   },
   /**
    * Watches a room. Gapless from where it starts, or it ends with OUT_OF_RANGE/
