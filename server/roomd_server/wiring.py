@@ -211,6 +211,7 @@ class Server:
                     engine.roster,
                     engine.notes,
                     engine.export,
+                    engine.erasure,
                 ),
                 "EventService": (
                     engine.inbound,

@@ -55,6 +55,7 @@ POLICIES: dict[str, Policy] = {
             "GetParticipant": Policy("rooms:read", _READ),
             "UpdateParticipant": Policy("rooms:write", _WRITE),
             "RemoveParticipant": Policy("rooms:write", _WRITE),
+            "EraseParticipant": Policy("rooms:write", _WRITE, 4),
             "ListParticipants": Policy("rooms:read", _READ, 2),
             "ResolveParticipant": Policy("rooms:write", _WRITE),
             "CreateTask": Policy("rooms:write", _WRITE),

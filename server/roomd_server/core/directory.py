@@ -150,6 +150,10 @@ class RoomDirectory:
         """Somebody is new in a room: see ``whereabouts``."""
         self.whereabouts.join(actor, participant_id)
 
+    def parted(self, actor: RoomActor, participant_id: str) -> None:
+        """A room knows somebody no more."""
+        self.whereabouts.part(actor, participant_id)
+
     # -------------------------------------------------------------- what is kept
 
     def _actor(self, org: str, snapshot: RoomSnapshot, keys: KeyMemory) -> RoomActor:

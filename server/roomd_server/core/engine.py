@@ -18,6 +18,7 @@ from roomd_server.core.bus import FrameworkBus
 from roomd_server.core.channels import ChannelDirectory
 from roomd_server.core.directory import RoomDirectory
 from roomd_server.core.editing import Editing
+from roomd_server.core.erasure import Erasure
 from roomd_server.core.exporting import Export
 from roomd_server.core.inbound import Inbound, InboundParts
 from roomd_server.core.lane import LaneParts, Lanes
@@ -99,6 +100,7 @@ class Engine:
         self.export = Export(store, self.rooms)
         self.timeline = Timeline(store, self.rooms, clock)
         self.editing = Editing(store, self.rooms, self.notifier, clock)
+        self.erasure = Erasure(store, self.rooms, self.bindings, self.editing, self.notifier, clock)
         self.desk = RealtimeDesk(
             self.directory, self.rooms, clock, presence_lease_seconds=options.presence_lease_seconds
         )

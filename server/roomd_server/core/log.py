@@ -89,6 +89,12 @@ class RoomLog:
             if item is not entry.item:
                 self._tail[place] = entry._replace(item=item)
 
+    def rewrite(self, sequence: int, item: bytes) -> None:
+        """Take a stored change's new item."""
+        for place, entry in enumerate(self._tail):
+            if not entry.event_type and entry.after.change == sequence + 1:
+                self._tail[place] = entry._replace(item=item)
+
     def forget(self, kept_from: Position) -> None:
         """Let go of what is not kept any more: all of it comes before all that is."""
         self._older = [event for event in self._older if event.index >= kept_from.index]

@@ -203,8 +203,16 @@ class WriteSet:
     bindings: Sequence[pb.Binding] = ()
     removed_bindings: Sequence[str] = ()
     participants: Sequence[pb.Participant] = ()
+    removed_participants: Sequence[str] = ()
+    wordless_events: Sequence[str] = ()
+    """Ids of events whose words leave the search at once, not when it is used next."""
+    rewritten_changes: Sequence[Change] = ()
+    """Stored changes with new items; sequence and place stay."""
+    forgotten_provider_ids: Sequence[tuple[str, str]] = ()
+    """(channel id, provider's message id) by which no delivery is found any more."""
     tasks: Sequence[pb.Task] = ()
     observations: Sequence[pb.Observation] = ()
+    removed_observations: Sequence[str] = ()
     deliveries: Sequence[pb.Delivery] = ()
     """New or changed; ``(org, channel_id, result.provider_message_id)`` and each of
     ``result.part_message_ids`` are indexed when not empty."""
@@ -230,6 +238,8 @@ class WriteSet:
     """Stored rows with new values of ``attempts`` … ``status``; one that is gone stays gone."""
     removed_observer_rows: Sequence[str] = ()
     """Their invocation ids."""
+    rewritten_observer_rows: Sequence[tuple[str, bytes]] = ()
+    """(invocation id, new payload) of stored rows."""
     handlers: Sequence[pb.Handler] = ()
     """Handlers that are no hooks: what workers said of themselves last."""
     removed_handlers: Sequence[str] = ()
@@ -408,6 +418,11 @@ class Store(Protocol):
     ) -> list[tuple[pb.RoomEvent, str]]:
         """Events whose text matches, best first, with a snippet ``…[word]…``. Deleted and
         blocked ones are left out. A query that cannot be parsed finds its words.
+        """
+
+    async def purge_words(self) -> None:
+        """Let the words of what was removed leave the pages of the full-text index, too; they
+        are not found any more before that. In small steps between commits.
         """
 
     async def thread_summaries(

@@ -57,6 +57,8 @@ class Retention:
         self._lifecycle = lifecycle
         self._clock = clock
         self._options = options
+        self._removed = False
+        """Whether this sweep removed anything."""
         self._began = (clock.now(), clock.monotonic())
 
     def _now(self) -> float:
@@ -82,6 +84,7 @@ class Retention:
         Raises:
             Unavailable: the store does not answer.
         """
+        self._removed = False
         after = ("", "")
         while page := await self._store.aging_rooms(after, PAGE_ROOMS):
             for aging in page:
@@ -91,6 +94,8 @@ class Retention:
                     log.debug("room %s was deleted or changed meanwhile", aging.room.room_id)
             after = (page[-1].org, page[-1].room.room_id)
             await self._clock.sleep(PAGE_PAUSE_SECONDS)
+        if self._removed:
+            await self._store.purge_words()
 
     async def _look_at(self, aging: AgingRoom) -> None:
         room = aging.room
@@ -126,6 +131,7 @@ class Retention:
             actor.kept_from = known
             raise
         actor.trimmed(kept_from)
+        self._removed = True
         return kept_from.index == until
 
     def _expiry(self, room: pb.Room) -> float | None:

@@ -56,6 +56,9 @@ class Home(Protocol):
     def joined(self, actor: RoomActor, participant_id: str) -> None:
         """Somebody is new in a room."""
 
+    def parted(self, actor: RoomActor, participant_id: str) -> None:
+        """A room knows somebody no more."""
+
 
 class RoomActor:
     """One live room. State is read freely and changed only by a committed ``Draft``."""
@@ -181,6 +184,8 @@ class RoomActor:
             for event in writes.changed_events:
                 self.edits += 1
                 self.log.revise(event)
+            for change in writes.rewritten_changes:
+                self.log.rewrite(change.sequence, change.item)
             for change in writes.changes:
                 self.log.append_change(_told(change.item, writes.changed_events))
             if writes.observer_rows and self._on_rows is not None:
@@ -194,6 +199,17 @@ class RoomActor:
         then(error)
         if self._waiters:
             self._release_waiters()
+
+    def take_people(self, writes: WriteSet) -> None:
+        """Take those who came and those who are not known any more."""
+        for participant in writes.participants:
+            if self.home is not None and participant.participant_id not in self.participants:
+                self.home.joined(self, participant.participant_id)
+            self.participants[participant.participant_id] = participant
+        for participant_id in writes.removed_participants:
+            if self.home is not None and participant_id in self.participants:
+                self.home.parted(self, participant_id)
+            self.participants.pop(participant_id, None)
 
     def trimmed(self, kept_from: Position) -> None:
         """What lies before a position is not kept any more."""
@@ -352,6 +368,12 @@ class Draft:
         self.writes.participants = (*self.writes.participants, participant)
         self._tell(pb.StreamItem.RoomChanged(participant=participant, change=change))
 
+    def remove_participant(self, participant_id: str, change: str) -> None:
+        """Remove a participant and tell subscribers why, but not whom."""
+        self.writes.removed_participants = (*self.writes.removed_participants, participant_id)
+        nobody = pb.Participant(room_id=self.actor.room_id)
+        self._tell(pb.StreamItem.RoomChanged(participant=nobody, change=change))
+
     def tell_room(self, change: str) -> None:
         """Tell subscribers that the room itself changed."""
         self._tell(pb.StreamItem.RoomChanged(room=self.room(), change=change))
@@ -385,10 +407,7 @@ class Draft:
             actor.bindings[binding.channel_id] = binding
         for channel_id in writes.removed_bindings:
             actor.bindings.pop(channel_id, None)
-        for participant in writes.participants:
-            if actor.home is not None and participant.participant_id not in actor.participants:
-                actor.home.joined(actor, participant.participant_id)
-            actor.participants[participant.participant_id] = participant
+        actor.take_people(writes)
         actor.queued += writes.queued
         if writes.removed_queued:
             gone = frozenset(writes.removed_queued)
@@ -426,6 +445,7 @@ def _touches_state(writes: WriteSet) -> bool:
         or writes.bindings
         or writes.removed_bindings
         or writes.participants
+        or writes.removed_participants
         or writes.queued
         or writes.removed_queued
     )

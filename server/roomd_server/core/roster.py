@@ -101,16 +101,19 @@ class Roster:
         """
         actor = await self._rooms.read(caller, request.room_id)
         mark, size = paging.mark(caller, request), paging.page_size(request.page_size)
-        # Records stay and keep their order, so a place in it is a place for good.
-        start = paging.decode_count(mark, request.page_token)
+        last = paging.decode_text(mark, request.page_token)
+        if last and last not in actor.participants:
+            raise paging.bad_token()  # erased meanwhile: nobody knows where that was
         response = pb.ListParticipantsResponse()
-        for place, who in enumerate(actor.participants.values()):
-            if place < start or (who.status in GONE and not request.include_left):
-                continue
-            if len(response.participants) == size:
-                response.next_page_token = paging.encode(mark, float(place))
-                break
-            response.participants.append(who)
+        for who in actor.participants.values():
+            if last:
+                last = "" if who.participant_id == last else last
+            elif who.status not in GONE or request.include_left:
+                if len(response.participants) == size:
+                    final = response.participants[-1].participant_id
+                    response.next_page_token = paging.encode(mark, final)
+                    break
+                response.participants.append(who)
         return response
 
     async def update_participant(

@@ -43,7 +43,7 @@ def concerns(event: pb.RoomEvent, participant_id: str) -> bool:
     if event.source.participant_id == participant_id:
         return True
     details = event.content.system.data
-    return "participant_id" in details and details["participant_id"] == participant_id
+    return any(name in details and details[name] == participant_id for name in _PEOPLE)
 
 
 def details_of(binding: pb.Binding) -> dict[str, object]:
@@ -55,6 +55,9 @@ def details_of(binding: pb.Binding) -> dict[str, object]:
         details["participant_id"] = binding.participant_id
     return details
 
+
+_PEOPLE = ("participant_id", "assigned_to")
+"""Details that name a participant."""
 
 EVENT_TYPES: Mapping[str, pb.EventType] = {
     "participant_joined": pb.EVENT_TYPE_PARTICIPANT_JOINED,

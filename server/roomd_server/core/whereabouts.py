@@ -44,16 +44,20 @@ class Whereabouts:
     def leave(self, actor: RoomActor) -> None:
         """An actor leaves the memory, with everybody in its room."""
         for participant_id in actor.participants:
-            person = (actor.org, participant_id)
-            rooms = self._rooms.get(person, ())
-            if isinstance(rooms, tuple):
-                rooms = tuple(room for room in rooms if room is not actor)
-            else:
-                rooms -= 1
-            if rooms:
-                self._rooms[person] = rooms
-            else:
-                self._rooms.pop(person, None)
+            self.part(actor, participant_id)
+
+    def part(self, actor: RoomActor, participant_id: str) -> None:
+        """Somebody is no more in a room in memory."""
+        person = (actor.org, participant_id)
+        rooms = self._rooms.get(person, ())
+        if isinstance(rooms, tuple):
+            rooms = tuple(room for room in rooms if room is not actor)
+        else:
+            rooms -= 1
+        if rooms:
+            self._rooms[person] = rooms
+        else:
+            self._rooms.pop(person, None)
 
     def let_go(self, actor: RoomActor) -> None:
         """A room leaves the memory that goes on in the store."""

@@ -236,6 +236,9 @@ class PostgresStore:
             while not await self.writer.run(lambda conn: search.index_step(conn, newest)):
                 pass
 
+    async def purge_words(self) -> None:
+        """See ``ports.Store.purge_words``: VACUUM does that by itself."""
+
     async def thread_summaries(
         self, org: str, room_id: str, after: str, limit: int
     ) -> list[pb.ThreadSummary]:

@@ -326,6 +326,17 @@ RARE: tuple[tuple[str, Write, Callable[[WriteSet, Any], Row]], ...] = (
         t.CHANGE_NEW,
         lambda w, c: (w.org, w.room_id, c.sequence, c.after_index, c.item),
     ),
+    ("wordless_events", t.EVENT_WORDS_REMOVE, lambda w, name: (w.org, name, w.room_id)),
+    (
+        "rewritten_changes",
+        t.CHANGE_REWRITE,
+        lambda w, c: (w.org, w.room_id, c.sequence, c.item),
+    ),
+    (
+        "forgotten_provider_ids",
+        t.PROVIDER_ID_REMOVE,
+        lambda w, names: (w.org, w.room_id, *names),
+    ),
     (
         "bindings",
         t.BINDING_PUT,
@@ -338,6 +349,11 @@ RARE: tuple[tuple[str, Write, Callable[[WriteSet, Any], Row]], ...] = (
         lambda w, p: (w.org, w.room_id, p.participant_id, p.SerializeToString()),
     ),
     (
+        "removed_participants",
+        t.PARTICIPANT_REMOVE,
+        lambda w, name: (w.org, w.room_id, name),
+    ),
+    (
         "tasks",
         t.TASK_PUT,
         lambda w, one: (w.org, w.room_id, one.task_id, one.status, one.SerializeToString()),
@@ -346,6 +362,16 @@ RARE: tuple[tuple[str, Write, Callable[[WriteSet, Any], Row]], ...] = (
         "observations",
         t.OBSERVATION_PUT,
         lambda w, o: (w.org, w.room_id, o.observation_id, o.category, o.SerializeToString()),
+    ),
+    (
+        "removed_observations",
+        t.OBSERVATION_REMOVE,
+        lambda w, name: (w.org, w.room_id, name),
+    ),
+    (
+        "rewritten_observer_rows",
+        t.OBSERVER_ROW_REWRITE,
+        lambda w, row: (w.org, *row),
     ),
     (
         "markers",

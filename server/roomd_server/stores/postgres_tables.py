@@ -102,9 +102,24 @@ EVENT_CHANGE = Write(
 CHANGE_NEW = _insert(
     "changes", "org text, room_id text, sequence bigint, after_index bigint, item bytea"
 )
+CHANGE_REWRITE = Write(
+    "changes",
+    _types("org text, room_id text, sequence bigint, item bytea"),
+    "UPDATE changes old SET item = new.item FROM {rows} WHERE old.org = new.org"
+    " AND old.room_id = new.room_id AND old.sequence = new.sequence",
+    3,
+)
+EVENT_WORDS_REMOVE = Write(
+    "search",
+    _types("org text, event_id text, room_id text"),
+    "DELETE FROM search old USING {rows}, events e WHERE e.org = new.org"
+    " AND e.event_id = new.event_id AND e.room_id = new.room_id AND old.id = e.id",
+    3,
+)
 BINDING_PUT = _in_room("bindings", "channel_id")
 BINDING_REMOVE = _delete("bindings", "org text, room_id text, channel_id text")
 PARTICIPANT_PUT = _in_room("participants", "participant_id")
+PARTICIPANT_REMOVE = _delete("participants", "org text, room_id text, participant_id text")
 TASK_PUT = _upsert(
     "tasks", "org text, room_id text, task_id text, status int, data bytea", 3, "status data"
 )
@@ -114,6 +129,7 @@ OBSERVATION_PUT = _upsert(
     3,
     "category data",
 )
+OBSERVATION_REMOVE = _delete("observations", "org text, room_id text, observation_id text")
 DELIVERY_PUT = _upsert(
     "deliveries",
     "org text, delivery_id text, room_id text, event_index bigint, channel_id text, state int,"
@@ -126,6 +142,10 @@ PROVIDER_ID_PUT = _upsert(
     "org text, channel_id text, provider_message_id text, room_id text, delivery_id text",
     3,
     "room_id delivery_id",
+)
+PROVIDER_ID_REMOVE = _delete(
+    "delivery_provider_ids",
+    "org text, room_id text, channel_id text, provider_message_id text",
 )
 # Only a key that has expired at the time of the commit gives way; see `all_written`.
 KEY_PUT = Write(
@@ -175,6 +195,12 @@ OBSERVER_ROW_CHANGE = Write(
     f" park_time = new.park_time, status = new.status FROM {{rows}} {_SAME_OBSERVER_ROW}",
     2,
     "rows",
+)
+OBSERVER_ROW_REWRITE = Write(
+    "observer_rows",
+    _types("org text, invocation_id text, payload bytea"),
+    f"UPDATE observer_rows old SET payload = new.payload FROM {{rows}} {_SAME_OBSERVER_ROW}",
+    2,
 )
 OBSERVER_ROW_REMOVE = Write(
     "observer_rows",

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from roomd import v1 as pb
@@ -219,6 +220,12 @@ class SqliteStore:
                 return
             while not await self.writer.run(lambda conn: search.index_step(conn, newest)):
                 pass
+
+    async def purge_words(self) -> None:
+        """See ``ports.Store.purge_words``."""
+        pages = -search.MERGE_STEP_PAGES  # negative: begin to merge all there is
+        while not await self.writer.run(partial(search.merge_step, pages=pages)):
+            pages = search.MERGE_STEP_PAGES
 
     async def thread_summaries(
         self, org: str, room_id: str, after: str, limit: int

@@ -17,6 +17,8 @@ from roomd_server.stores.sqlite_statements import Insert
 
 INDEX_STEP_EVENTS = 500
 """Events indexed in one transaction: commits get in between."""
+MERGE_STEP_PAGES = 64
+"""Pages of the index written in one transaction when it is merged."""
 SNIPPET_WORDS = 16
 
 _ADD = Insert("INSERT INTO search (rowid, scope, body) VALUES ", "(?,?,?)")
@@ -77,6 +79,15 @@ def index_step(conn: sqlite3.Connection, target: int) -> bool:
         indexed = new[-1][0]
         conn.execute("UPDATE search_progress SET indexed_id = ?", (indexed,))
     return bool(indexed >= target and len(stale) < INDEX_STEP_EVENTS)
+
+
+def merge_step(conn: sqlite3.Connection, pages: int) -> bool:
+    """Merge some of the index, in the caller's transaction; True when there is nothing left to
+    do. FTS5 only marks what is deleted: its words stay in older segments until those are merged.
+    """
+    before = conn.total_changes
+    conn.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
+    return conn.total_changes - before < 2
 
 
 def find(

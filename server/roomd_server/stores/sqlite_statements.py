@@ -58,6 +58,13 @@ EVENT_CHANGE = EachRow(
     " WHERE org = ? AND event_id = ? AND room_id = ?"
 )
 CHANGE_NEW = _insert("changes", "org, room_id, sequence, after_index, item", conflict=LOG)
+CHANGE_REWRITE = EachRow(
+    "UPDATE changes SET item = ? WHERE org = ? AND room_id = ? AND sequence = ?"
+)
+EVENT_WORDS_REMOVE = EachRow(
+    "DELETE FROM search WHERE rowid IN"
+    " (SELECT id FROM events WHERE org = ? AND event_id = ? AND room_id = ?)"
+)
 BINDING_PUT = _upsert(
     "bindings",
     "org, room_id, channel_id, data, open",
@@ -73,6 +80,9 @@ PARTICIPANT_PUT = _upsert(
     "data",
     _IN_OPEN_ROOM,
 )
+PARTICIPANT_REMOVE = EachRow(
+    "DELETE FROM participants WHERE org = ? AND room_id = ? AND participant_id = ?"
+)
 TASK_PUT = _upsert(
     "tasks", "org, room_id, task_id, status, data", "org, room_id, task_id", "status, data"
 )
@@ -81,6 +91,9 @@ OBSERVATION_PUT = _upsert(
     "org, room_id, observation_id, category, data",
     "org, room_id, observation_id",
     "category, data",
+)
+OBSERVATION_REMOVE = EachRow(
+    "DELETE FROM observations WHERE org = ? AND room_id = ? AND observation_id = ?"
 )
 DELIVERY_PUT = _upsert(
     "deliveries",
@@ -93,6 +106,10 @@ PROVIDER_ID_PUT = _upsert(
     "org, channel_id, provider_message_id, room_id, delivery_id",
     "org, channel_id, provider_message_id",
     "room_id, delivery_id",
+)
+PROVIDER_ID_REMOVE = EachRow(
+    "DELETE FROM delivery_provider_ids"
+    " WHERE org = ? AND room_id = ? AND channel_id = ? AND provider_message_id = ?"
 )
 # The last parameter is the time of the commit: only a key that has expired by then gives
 # way. A row that stays is missing in the count of changed rows.
@@ -126,6 +143,9 @@ OBSERVER_ROW_CHANGE = EachRow(
     "UPDATE observer_rows SET attempts = ?, due = ?, parked = ?, park_time = ?, status = ?"
     " WHERE org = ? AND invocation_id = ?"
 )
+OBSERVER_ROW_REWRITE = EachRow(
+    "UPDATE observer_rows SET payload = ? WHERE org = ? AND invocation_id = ?"
+)
 # Not one by one: each message that an observer has seen is one of these. CROSS: look up each
 # id, SQLite would read the whole table.
 OBSERVER_ROW_REMOVE = Insert(
@@ -143,14 +163,15 @@ TABLES: dict[str, tuple[Statement, ...]] = {
     "rooms": (ROOM_NEW, ROOM_PUT),
     "events": (EVENT_NEW, EVENT_CHANGE),
     "bindings": (BINDING_PUT, BINDING_REMOVE),
-    "participants": (PARTICIPANT_PUT,),
+    "participants": (PARTICIPANT_PUT, PARTICIPANT_REMOVE),
     "tasks": (TASK_PUT,),
-    "observations": (OBSERVATION_PUT,),
+    "observations": (OBSERVATION_PUT, OBSERVATION_REMOVE),
     "deliveries": (DELIVERY_PUT,),
-    "delivery_provider_ids": (PROVIDER_ID_PUT,),
+    "delivery_provider_ids": (PROVIDER_ID_PUT, PROVIDER_ID_REMOVE),
     "keys": (KEY_PUT,),
     "markers": (MARKER_PUT,),
-    "changes": (CHANGE_NEW,),
+    "changes": (CHANGE_NEW, CHANGE_REWRITE),
+    "words of events that go": (EVENT_WORDS_REMOVE,),
     "queued": (QUEUED_PUT, QUEUED_REMOVE),
     "channels": (CHANNEL_PUT, CHANNEL_REMOVE),
     "hooks": (HOOK_PUT, HOOK_REMOVE),
@@ -158,7 +179,7 @@ TABLES: dict[str, tuple[Statement, ...]] = {
     # As if these were tables: a row is new before it changes or goes, so sets with new rows and
     # sets that remove others need not be kept apart.
     "observer_rows": (OBSERVER_ROW_NEW,),
-    "observer_rows that change": (OBSERVER_ROW_CHANGE,),
+    "observer_rows that change": (OBSERVER_ROW_CHANGE, OBSERVER_ROW_REWRITE),
     "observer_rows that go": (OBSERVER_ROW_REMOVE,),
     "observer_rows of hooks that go": (OBSERVER_ROWS_OF_HOOK_REMOVE,),
 }

@@ -1575,6 +1575,107 @@ func (x *RemoveParticipantResponse) GetParticipant() *Participant {
 	return nil
 }
 
+// See EraseParticipant.
+type EraseParticipantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The room.
+	RoomId string `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Who.
+	ParticipantId string `protobuf:"bytes,2,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseParticipantRequest) Reset() {
+	*x = EraseParticipantRequest{}
+	mi := &file_roomd_v1_room_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseParticipantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseParticipantRequest) ProtoMessage() {}
+
+func (x *EraseParticipantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_room_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseParticipantRequest.ProtoReflect.Descriptor instead.
+func (*EraseParticipantRequest) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *EraseParticipantRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *EraseParticipantRequest) GetParticipantId() string {
+	if x != nil {
+		return x.ParticipantId
+	}
+	return ""
+}
+
+// Answers EraseParticipant.
+type EraseParticipantResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Events that have lost what they said.
+	EventCount    int64 `protobuf:"varint,1,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseParticipantResponse) Reset() {
+	*x = EraseParticipantResponse{}
+	mi := &file_roomd_v1_room_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseParticipantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseParticipantResponse) ProtoMessage() {}
+
+func (x *EraseParticipantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_room_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseParticipantResponse.ProtoReflect.Descriptor instead.
+func (*EraseParticipantResponse) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *EraseParticipantResponse) GetEventCount() int64 {
+	if x != nil {
+		return x.EventCount
+	}
+	return 0
+}
+
 // See ListParticipants.
 type ListParticipantsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1592,7 +1693,7 @@ type ListParticipantsRequest struct {
 
 func (x *ListParticipantsRequest) Reset() {
 	*x = ListParticipantsRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[30]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1705,7 @@ func (x *ListParticipantsRequest) String() string {
 func (*ListParticipantsRequest) ProtoMessage() {}
 
 func (x *ListParticipantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[30]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1718,7 @@ func (x *ListParticipantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParticipantsRequest.ProtoReflect.Descriptor instead.
 func (*ListParticipantsRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{30}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListParticipantsRequest) GetRoomId() string {
@@ -1661,7 +1762,7 @@ type ListParticipantsResponse struct {
 
 func (x *ListParticipantsResponse) Reset() {
 	*x = ListParticipantsResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[31]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1774,7 @@ func (x *ListParticipantsResponse) String() string {
 func (*ListParticipantsResponse) ProtoMessage() {}
 
 func (x *ListParticipantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[31]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1787,7 @@ func (x *ListParticipantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParticipantsResponse.ProtoReflect.Descriptor instead.
 func (*ListParticipantsResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{31}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListParticipantsResponse) GetParticipants() []*Participant {
@@ -1720,7 +1821,7 @@ type ResolveParticipantRequest struct {
 
 func (x *ResolveParticipantRequest) Reset() {
 	*x = ResolveParticipantRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[32]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +1833,7 @@ func (x *ResolveParticipantRequest) String() string {
 func (*ResolveParticipantRequest) ProtoMessage() {}
 
 func (x *ResolveParticipantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[32]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +1846,7 @@ func (x *ResolveParticipantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveParticipantRequest.ProtoReflect.Descriptor instead.
 func (*ResolveParticipantRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{32}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ResolveParticipantRequest) GetRoomId() string {
@@ -1787,7 +1888,7 @@ type ResolveParticipantResponse struct {
 
 func (x *ResolveParticipantResponse) Reset() {
 	*x = ResolveParticipantResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[33]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +1900,7 @@ func (x *ResolveParticipantResponse) String() string {
 func (*ResolveParticipantResponse) ProtoMessage() {}
 
 func (x *ResolveParticipantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[33]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +1913,7 @@ func (x *ResolveParticipantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveParticipantResponse.ProtoReflect.Descriptor instead.
 func (*ResolveParticipantResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{33}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ResolveParticipantResponse) GetParticipant() *Participant {
@@ -1837,7 +1938,7 @@ type CreateTaskRequest struct {
 
 func (x *CreateTaskRequest) Reset() {
 	*x = CreateTaskRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[34]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1849,7 +1950,7 @@ func (x *CreateTaskRequest) String() string {
 func (*CreateTaskRequest) ProtoMessage() {}
 
 func (x *CreateTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[34]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1862,7 +1963,7 @@ func (x *CreateTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTaskRequest.ProtoReflect.Descriptor instead.
 func (*CreateTaskRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{34}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateTaskRequest) GetRoomId() string {
@@ -1897,7 +1998,7 @@ type CreateTaskResponse struct {
 
 func (x *CreateTaskResponse) Reset() {
 	*x = CreateTaskResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[35]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +2010,7 @@ func (x *CreateTaskResponse) String() string {
 func (*CreateTaskResponse) ProtoMessage() {}
 
 func (x *CreateTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[35]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2023,7 @@ func (x *CreateTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTaskResponse.ProtoReflect.Descriptor instead.
 func (*CreateTaskResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{35}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CreateTaskResponse) GetTask() *Task {
@@ -1945,7 +2046,7 @@ type GetTaskRequest struct {
 
 func (x *GetTaskRequest) Reset() {
 	*x = GetTaskRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[36]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2058,7 @@ func (x *GetTaskRequest) String() string {
 func (*GetTaskRequest) ProtoMessage() {}
 
 func (x *GetTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[36]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2071,7 @@ func (x *GetTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTaskRequest.ProtoReflect.Descriptor instead.
 func (*GetTaskRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{36}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetTaskRequest) GetRoomId() string {
@@ -1998,7 +2099,7 @@ type GetTaskResponse struct {
 
 func (x *GetTaskResponse) Reset() {
 	*x = GetTaskResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[37]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2111,7 @@ func (x *GetTaskResponse) String() string {
 func (*GetTaskResponse) ProtoMessage() {}
 
 func (x *GetTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[37]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2124,7 @@ func (x *GetTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTaskResponse.ProtoReflect.Descriptor instead.
 func (*GetTaskResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{37}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetTaskResponse) GetTask() *Task {
@@ -2048,7 +2149,7 @@ type UpdateTaskRequest struct {
 
 func (x *UpdateTaskRequest) Reset() {
 	*x = UpdateTaskRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[38]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2161,7 @@ func (x *UpdateTaskRequest) String() string {
 func (*UpdateTaskRequest) ProtoMessage() {}
 
 func (x *UpdateTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[38]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2174,7 @@ func (x *UpdateTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTaskRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTaskRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{38}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *UpdateTaskRequest) GetRoomId() string {
@@ -2108,7 +2209,7 @@ type UpdateTaskResponse struct {
 
 func (x *UpdateTaskResponse) Reset() {
 	*x = UpdateTaskResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[39]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2120,7 +2221,7 @@ func (x *UpdateTaskResponse) String() string {
 func (*UpdateTaskResponse) ProtoMessage() {}
 
 func (x *UpdateTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[39]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2133,7 +2234,7 @@ func (x *UpdateTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTaskResponse.ProtoReflect.Descriptor instead.
 func (*UpdateTaskResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{39}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *UpdateTaskResponse) GetTask() *Task {
@@ -2160,7 +2261,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[40]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2273,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[40]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2286,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{40}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListTasksRequest) GetRoomId() string {
@@ -2229,7 +2330,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[41]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2342,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[41]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2355,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{41}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListTasksResponse) GetTasks() []*Task {
@@ -2286,7 +2387,7 @@ type CreateObservationRequest struct {
 
 func (x *CreateObservationRequest) Reset() {
 	*x = CreateObservationRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[42]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2399,7 @@ func (x *CreateObservationRequest) String() string {
 func (*CreateObservationRequest) ProtoMessage() {}
 
 func (x *CreateObservationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[42]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2412,7 @@ func (x *CreateObservationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateObservationRequest.ProtoReflect.Descriptor instead.
 func (*CreateObservationRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{42}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CreateObservationRequest) GetRoomId() string {
@@ -2346,7 +2447,7 @@ type CreateObservationResponse struct {
 
 func (x *CreateObservationResponse) Reset() {
 	*x = CreateObservationResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[43]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2358,7 +2459,7 @@ func (x *CreateObservationResponse) String() string {
 func (*CreateObservationResponse) ProtoMessage() {}
 
 func (x *CreateObservationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[43]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2371,7 +2472,7 @@ func (x *CreateObservationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateObservationResponse.ProtoReflect.Descriptor instead.
 func (*CreateObservationResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{43}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CreateObservationResponse) GetObservation() *Observation {
@@ -2398,7 +2499,7 @@ type ListObservationsRequest struct {
 
 func (x *ListObservationsRequest) Reset() {
 	*x = ListObservationsRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[44]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2511,7 @@ func (x *ListObservationsRequest) String() string {
 func (*ListObservationsRequest) ProtoMessage() {}
 
 func (x *ListObservationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[44]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2524,7 @@ func (x *ListObservationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObservationsRequest.ProtoReflect.Descriptor instead.
 func (*ListObservationsRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{44}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListObservationsRequest) GetRoomId() string {
@@ -2467,7 +2568,7 @@ type ListObservationsResponse struct {
 
 func (x *ListObservationsResponse) Reset() {
 	*x = ListObservationsResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[45]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2580,7 @@ func (x *ListObservationsResponse) String() string {
 func (*ListObservationsResponse) ProtoMessage() {}
 
 func (x *ListObservationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[45]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2593,7 @@ func (x *ListObservationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObservationsResponse.ProtoReflect.Descriptor instead.
 func (*ListObservationsResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{45}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListObservationsResponse) GetObservations() []*Observation {
@@ -2532,7 +2633,7 @@ type SubmitFeedbackRequest struct {
 
 func (x *SubmitFeedbackRequest) Reset() {
 	*x = SubmitFeedbackRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[46]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2645,7 @@ func (x *SubmitFeedbackRequest) String() string {
 func (*SubmitFeedbackRequest) ProtoMessage() {}
 
 func (x *SubmitFeedbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[46]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2658,7 @@ func (x *SubmitFeedbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitFeedbackRequest.ProtoReflect.Descriptor instead.
 func (*SubmitFeedbackRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{46}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SubmitFeedbackRequest) GetRoomId() string {
@@ -2620,7 +2721,7 @@ type SubmitFeedbackResponse struct {
 
 func (x *SubmitFeedbackResponse) Reset() {
 	*x = SubmitFeedbackResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[47]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2632,7 +2733,7 @@ func (x *SubmitFeedbackResponse) String() string {
 func (*SubmitFeedbackResponse) ProtoMessage() {}
 
 func (x *SubmitFeedbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[47]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2645,7 +2746,7 @@ func (x *SubmitFeedbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitFeedbackResponse.ProtoReflect.Descriptor instead.
 func (*SubmitFeedbackResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{47}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SubmitFeedbackResponse) GetObservation() *Observation {
@@ -2675,7 +2776,7 @@ type ExportRoomRequest struct {
 
 func (x *ExportRoomRequest) Reset() {
 	*x = ExportRoomRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2788,7 @@ func (x *ExportRoomRequest) String() string {
 func (*ExportRoomRequest) ProtoMessage() {}
 
 func (x *ExportRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[48]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2801,7 @@ func (x *ExportRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRoomRequest.ProtoReflect.Descriptor instead.
 func (*ExportRoomRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{48}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ExportRoomRequest) GetRoomId() string {
@@ -2744,7 +2845,7 @@ type ExportRoomResponse struct {
 
 func (x *ExportRoomResponse) Reset() {
 	*x = ExportRoomResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +2857,7 @@ func (x *ExportRoomResponse) String() string {
 func (*ExportRoomResponse) ProtoMessage() {}
 
 func (x *ExportRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[49]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +2870,7 @@ func (x *ExportRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRoomResponse.ProtoReflect.Descriptor instead.
 func (*ExportRoomResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{49}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ExportRoomResponse) GetItems() []*ExportedItem {
@@ -2807,7 +2908,7 @@ type ExportedItem struct {
 
 func (x *ExportedItem) Reset() {
 	*x = ExportedItem{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2819,7 +2920,7 @@ func (x *ExportedItem) String() string {
 func (*ExportedItem) ProtoMessage() {}
 
 func (x *ExportedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[50]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2832,7 +2933,7 @@ func (x *ExportedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportedItem.ProtoReflect.Descriptor instead.
 func (*ExportedItem) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{50}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ExportedItem) GetItem() isExportedItem_Item {
@@ -3006,7 +3107,7 @@ type RoomStart struct {
 
 func (x *RoomStart) Reset() {
 	*x = RoomStart{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3119,7 @@ func (x *RoomStart) String() string {
 func (*RoomStart) ProtoMessage() {}
 
 func (x *RoomStart) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[51]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3132,7 @@ func (x *RoomStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomStart.ProtoReflect.Descriptor instead.
 func (*RoomStart) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{51}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RoomStart) GetRoomId() string {
@@ -3101,7 +3202,7 @@ type SubscribeRoomRequest struct {
 
 func (x *SubscribeRoomRequest) Reset() {
 	*x = SubscribeRoomRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3113,7 +3214,7 @@ func (x *SubscribeRoomRequest) String() string {
 func (*SubscribeRoomRequest) ProtoMessage() {}
 
 func (x *SubscribeRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[52]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3126,7 +3227,7 @@ func (x *SubscribeRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{52}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SubscribeRoomRequest) GetRoom() *RoomStart {
@@ -3174,7 +3275,7 @@ type SubscribeRoomsRequest struct {
 
 func (x *SubscribeRoomsRequest) Reset() {
 	*x = SubscribeRoomsRequest{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3287,7 @@ func (x *SubscribeRoomsRequest) String() string {
 func (*SubscribeRoomsRequest) ProtoMessage() {}
 
 func (x *SubscribeRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[53]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3300,7 @@ func (x *SubscribeRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomsRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{53}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SubscribeRoomsRequest) GetRooms() []*RoomStart {
@@ -3241,7 +3342,7 @@ type SubscribeRoomResponse struct {
 
 func (x *SubscribeRoomResponse) Reset() {
 	*x = SubscribeRoomResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[54]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +3354,7 @@ func (x *SubscribeRoomResponse) String() string {
 func (*SubscribeRoomResponse) ProtoMessage() {}
 
 func (x *SubscribeRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[54]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3266,7 +3367,7 @@ func (x *SubscribeRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{54}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SubscribeRoomResponse) GetItems() []*StreamItem {
@@ -3287,7 +3388,7 @@ type SubscribeRoomsResponse struct {
 
 func (x *SubscribeRoomsResponse) Reset() {
 	*x = SubscribeRoomsResponse{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[55]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3400,7 @@ func (x *SubscribeRoomsResponse) String() string {
 func (*SubscribeRoomsResponse) ProtoMessage() {}
 
 func (x *SubscribeRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[55]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3312,7 +3413,7 @@ func (x *SubscribeRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRoomsResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{55}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SubscribeRoomsResponse) GetItems() []*StreamItem {
@@ -3346,7 +3447,7 @@ type StreamItem struct {
 
 func (x *StreamItem) Reset() {
 	*x = StreamItem{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3358,7 +3459,7 @@ func (x *StreamItem) String() string {
 func (*StreamItem) ProtoMessage() {}
 
 func (x *StreamItem) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[56]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3371,7 +3472,7 @@ func (x *StreamItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem.ProtoReflect.Descriptor instead.
 func (*StreamItem) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *StreamItem) GetItem() isStreamItem_Item {
@@ -3544,7 +3645,7 @@ type StreamItem_Subscribed struct {
 
 func (x *StreamItem_Subscribed) Reset() {
 	*x = StreamItem_Subscribed{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[59]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3556,7 +3657,7 @@ func (x *StreamItem_Subscribed) String() string {
 func (*StreamItem_Subscribed) ProtoMessage() {}
 
 func (x *StreamItem_Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[59]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3569,7 +3670,7 @@ func (x *StreamItem_Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_Subscribed.ProtoReflect.Descriptor instead.
 func (*StreamItem_Subscribed) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 0}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58, 0}
 }
 
 func (x *StreamItem_Subscribed) GetOldestIndex() int64 {
@@ -3615,7 +3716,7 @@ type StreamItem_EventChanged struct {
 
 func (x *StreamItem_EventChanged) Reset() {
 	*x = StreamItem_EventChanged{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[60]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +3728,7 @@ func (x *StreamItem_EventChanged) String() string {
 func (*StreamItem_EventChanged) ProtoMessage() {}
 
 func (x *StreamItem_EventChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[60]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +3741,7 @@ func (x *StreamItem_EventChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_EventChanged.ProtoReflect.Descriptor instead.
 func (*StreamItem_EventChanged) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 1}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58, 1}
 }
 
 func (x *StreamItem_EventChanged) GetEvent() *RoomEvent {
@@ -3673,7 +3774,8 @@ type StreamItem_RoomChanged struct {
 	Binding *Binding `protobuf:"bytes,2,opt,name=binding,proto3" json:"binding,omitempty"`
 	// The participant that changed.
 	Participant *Participant `protobuf:"bytes,3,opt,name=participant,proto3" json:"participant,omitempty"`
-	// For example room_paused, channel_attached, participant_joined.
+	// For example room_paused, channel_attached, participant_joined; participant_erased, with
+	// a record that names nobody. So are earlier changes of one who was erased.
 	Change        string `protobuf:"bytes,4,opt,name=change,proto3" json:"change,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3681,7 +3783,7 @@ type StreamItem_RoomChanged struct {
 
 func (x *StreamItem_RoomChanged) Reset() {
 	*x = StreamItem_RoomChanged{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3693,7 +3795,7 @@ func (x *StreamItem_RoomChanged) String() string {
 func (*StreamItem_RoomChanged) ProtoMessage() {}
 
 func (x *StreamItem_RoomChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[61]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3706,7 +3808,7 @@ func (x *StreamItem_RoomChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_RoomChanged.ProtoReflect.Descriptor instead.
 func (*StreamItem_RoomChanged) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 2}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58, 2}
 }
 
 func (x *StreamItem_RoomChanged) GetRoom() *Room {
@@ -3746,7 +3848,7 @@ type StreamItem_Heartbeat struct {
 
 func (x *StreamItem_Heartbeat) Reset() {
 	*x = StreamItem_Heartbeat{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[62]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3758,7 +3860,7 @@ func (x *StreamItem_Heartbeat) String() string {
 func (*StreamItem_Heartbeat) ProtoMessage() {}
 
 func (x *StreamItem_Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[62]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3771,7 +3873,7 @@ func (x *StreamItem_Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_Heartbeat.ProtoReflect.Descriptor instead.
 func (*StreamItem_Heartbeat) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 3}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58, 3}
 }
 
 // The stream ends now; in SubscribeRooms, with ROOM_DELETED, only this room's part of it.
@@ -3787,7 +3889,7 @@ type StreamItem_StreamEnding struct {
 
 func (x *StreamItem_StreamEnding) Reset() {
 	*x = StreamItem_StreamEnding{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[63]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +3901,7 @@ func (x *StreamItem_StreamEnding) String() string {
 func (*StreamItem_StreamEnding) ProtoMessage() {}
 
 func (x *StreamItem_StreamEnding) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[63]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +3914,7 @@ func (x *StreamItem_StreamEnding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_StreamEnding.ProtoReflect.Descriptor instead.
 func (*StreamItem_StreamEnding) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 4}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58, 4}
 }
 
 func (x *StreamItem_StreamEnding) GetReason() string {
@@ -3840,7 +3942,7 @@ type StreamItem_Dropped struct {
 
 func (x *StreamItem_Dropped) Reset() {
 	*x = StreamItem_Dropped{}
-	mi := &file_roomd_v1_room_service_proto_msgTypes[64]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3852,7 +3954,7 @@ func (x *StreamItem_Dropped) String() string {
 func (*StreamItem_Dropped) ProtoMessage() {}
 
 func (x *StreamItem_Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_roomd_v1_room_service_proto_msgTypes[64]
+	mi := &file_roomd_v1_room_service_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3865,7 +3967,7 @@ func (x *StreamItem_Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamItem_Dropped.ProtoReflect.Descriptor instead.
 func (*StreamItem_Dropped) Descriptor() ([]byte, []int) {
-	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{56, 5}
+	return file_roomd_v1_room_service_proto_rawDescGZIP(), []int{58, 5}
 }
 
 func (x *StreamItem_Dropped) GetCount() int64 {
@@ -3969,7 +4071,13 @@ const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\x0eparticipant_id\x18\x02 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\rparticipantId\x12\x10\n" +
 	"\x03ban\x18\x03 \x01(\bR\x03ban\"T\n" +
 	"\x19RemoveParticipantResponse\x127\n" +
-	"\vparticipant\x18\x01 \x01(\v2\x15.roomd.v1.ParticipantR\vparticipant\"\xbd\x01\n" +
+	"\vparticipant\x18\x01 \x01(\v2\x15.roomd.v1.ParticipantR\vparticipant\"o\n" +
+	"\x17EraseParticipantRequest\x12\"\n" +
+	"\aroom_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\x06roomId\x120\n" +
+	"\x0eparticipant_id\x18\x02 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\rparticipantId\";\n" +
+	"\x18EraseParticipantResponse\x12\x1f\n" +
+	"\vevent_count\x18\x01 \x01(\x03R\n" +
+	"eventCount\"\xbd\x01\n" +
 	"\x17ListParticipantsRequest\x12\"\n" +
 	"\aroom_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\x06roomId\x123\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00@\x8f@R\bpageSize\x12&\n" +
@@ -4126,7 +4234,7 @@ const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\x10reconnect_jitter\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x0freconnectJitter\x1a\x1f\n" +
 	"\aDropped\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x03R\x05countB\x06\n" +
-	"\x04item2\xf8\x10\n" +
+	"\x04item2\xd3\x11\n" +
 	"\vRoomService\x12G\n" +
 	"\n" +
 	"CreateRoom\x12\x1b.roomd.v1.CreateRoomRequest\x1a\x1c.roomd.v1.CreateRoomResponse\x12>\n" +
@@ -4147,6 +4255,7 @@ const file_roomd_v1_room_service_proto_rawDesc = "" +
 	"\x0eGetParticipant\x12\x1f.roomd.v1.GetParticipantRequest\x1a .roomd.v1.GetParticipantResponse\x12\\\n" +
 	"\x11UpdateParticipant\x12\".roomd.v1.UpdateParticipantRequest\x1a#.roomd.v1.UpdateParticipantResponse\x12\\\n" +
 	"\x11RemoveParticipant\x12\".roomd.v1.RemoveParticipantRequest\x1a#.roomd.v1.RemoveParticipantResponse\x12Y\n" +
+	"\x10EraseParticipant\x12!.roomd.v1.EraseParticipantRequest\x1a\".roomd.v1.EraseParticipantResponse\x12Y\n" +
 	"\x10ListParticipants\x12!.roomd.v1.ListParticipantsRequest\x1a\".roomd.v1.ListParticipantsResponse\x12_\n" +
 	"\x12ResolveParticipant\x12#.roomd.v1.ResolveParticipantRequest\x1a$.roomd.v1.ResolveParticipantResponse\x12G\n" +
 	"\n" +
@@ -4175,7 +4284,7 @@ func file_roomd_v1_room_service_proto_rawDescGZIP() []byte {
 	return file_roomd_v1_room_service_proto_rawDescData
 }
 
-var file_roomd_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_roomd_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_roomd_v1_room_service_proto_goTypes = []any{
 	(*CreateRoomRequest)(nil),          // 0: roomd.v1.CreateRoomRequest
 	(*CreateRoomResponse)(nil),         // 1: roomd.v1.CreateRoomResponse
@@ -4207,192 +4316,196 @@ var file_roomd_v1_room_service_proto_goTypes = []any{
 	(*UpdateParticipantResponse)(nil),  // 27: roomd.v1.UpdateParticipantResponse
 	(*RemoveParticipantRequest)(nil),   // 28: roomd.v1.RemoveParticipantRequest
 	(*RemoveParticipantResponse)(nil),  // 29: roomd.v1.RemoveParticipantResponse
-	(*ListParticipantsRequest)(nil),    // 30: roomd.v1.ListParticipantsRequest
-	(*ListParticipantsResponse)(nil),   // 31: roomd.v1.ListParticipantsResponse
-	(*ResolveParticipantRequest)(nil),  // 32: roomd.v1.ResolveParticipantRequest
-	(*ResolveParticipantResponse)(nil), // 33: roomd.v1.ResolveParticipantResponse
-	(*CreateTaskRequest)(nil),          // 34: roomd.v1.CreateTaskRequest
-	(*CreateTaskResponse)(nil),         // 35: roomd.v1.CreateTaskResponse
-	(*GetTaskRequest)(nil),             // 36: roomd.v1.GetTaskRequest
-	(*GetTaskResponse)(nil),            // 37: roomd.v1.GetTaskResponse
-	(*UpdateTaskRequest)(nil),          // 38: roomd.v1.UpdateTaskRequest
-	(*UpdateTaskResponse)(nil),         // 39: roomd.v1.UpdateTaskResponse
-	(*ListTasksRequest)(nil),           // 40: roomd.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),          // 41: roomd.v1.ListTasksResponse
-	(*CreateObservationRequest)(nil),   // 42: roomd.v1.CreateObservationRequest
-	(*CreateObservationResponse)(nil),  // 43: roomd.v1.CreateObservationResponse
-	(*ListObservationsRequest)(nil),    // 44: roomd.v1.ListObservationsRequest
-	(*ListObservationsResponse)(nil),   // 45: roomd.v1.ListObservationsResponse
-	(*SubmitFeedbackRequest)(nil),      // 46: roomd.v1.SubmitFeedbackRequest
-	(*SubmitFeedbackResponse)(nil),     // 47: roomd.v1.SubmitFeedbackResponse
-	(*ExportRoomRequest)(nil),          // 48: roomd.v1.ExportRoomRequest
-	(*ExportRoomResponse)(nil),         // 49: roomd.v1.ExportRoomResponse
-	(*ExportedItem)(nil),               // 50: roomd.v1.ExportedItem
-	(*RoomStart)(nil),                  // 51: roomd.v1.RoomStart
-	(*SubscribeRoomRequest)(nil),       // 52: roomd.v1.SubscribeRoomRequest
-	(*SubscribeRoomsRequest)(nil),      // 53: roomd.v1.SubscribeRoomsRequest
-	(*SubscribeRoomResponse)(nil),      // 54: roomd.v1.SubscribeRoomResponse
-	(*SubscribeRoomsResponse)(nil),     // 55: roomd.v1.SubscribeRoomsResponse
-	(*StreamItem)(nil),                 // 56: roomd.v1.StreamItem
-	nil,                                // 57: roomd.v1.CreateRoomRequest.LabelsEntry
-	nil,                                // 58: roomd.v1.ListRoomsRequest.LabelsEntry
-	(*StreamItem_Subscribed)(nil),      // 59: roomd.v1.StreamItem.Subscribed
-	(*StreamItem_EventChanged)(nil),    // 60: roomd.v1.StreamItem.EventChanged
-	(*StreamItem_RoomChanged)(nil),     // 61: roomd.v1.StreamItem.RoomChanged
-	(*StreamItem_Heartbeat)(nil),       // 62: roomd.v1.StreamItem.Heartbeat
-	(*StreamItem_StreamEnding)(nil),    // 63: roomd.v1.StreamItem.StreamEnding
-	(*StreamItem_Dropped)(nil),         // 64: roomd.v1.StreamItem.Dropped
-	(*RoomTimers)(nil),                 // 65: roomd.v1.RoomTimers
-	(*structpb.Struct)(nil),            // 66: google.protobuf.Struct
-	(*RoomRetention)(nil),              // 67: roomd.v1.RoomRetention
-	(*Room)(nil),                       // 68: roomd.v1.Room
-	(RoomStatus)(0),                    // 69: roomd.v1.RoomStatus
-	(*fieldmaskpb.FieldMask)(nil),      // 70: google.protobuf.FieldMask
-	(*Participant)(nil),                // 71: roomd.v1.Participant
-	(*Task)(nil),                       // 72: roomd.v1.Task
-	(TaskStatus)(0),                    // 73: roomd.v1.TaskStatus
-	(*Observation)(nil),                // 74: roomd.v1.Observation
-	(*Binding)(nil),                    // 75: roomd.v1.Binding
-	(*RoomEvent)(nil),                  // 76: roomd.v1.RoomEvent
-	(*Delivery)(nil),                   // 77: roomd.v1.Delivery
-	(*ReadMarker)(nil),                 // 78: roomd.v1.ReadMarker
-	(*DeliverRequest)(nil),             // 79: roomd.v1.DeliverRequest
-	(EventType)(0),                     // 80: roomd.v1.EventType
-	(*durationpb.Duration)(nil),        // 81: google.protobuf.Duration
-	(*EphemeralEvent)(nil),             // 82: roomd.v1.EphemeralEvent
+	(*EraseParticipantRequest)(nil),    // 30: roomd.v1.EraseParticipantRequest
+	(*EraseParticipantResponse)(nil),   // 31: roomd.v1.EraseParticipantResponse
+	(*ListParticipantsRequest)(nil),    // 32: roomd.v1.ListParticipantsRequest
+	(*ListParticipantsResponse)(nil),   // 33: roomd.v1.ListParticipantsResponse
+	(*ResolveParticipantRequest)(nil),  // 34: roomd.v1.ResolveParticipantRequest
+	(*ResolveParticipantResponse)(nil), // 35: roomd.v1.ResolveParticipantResponse
+	(*CreateTaskRequest)(nil),          // 36: roomd.v1.CreateTaskRequest
+	(*CreateTaskResponse)(nil),         // 37: roomd.v1.CreateTaskResponse
+	(*GetTaskRequest)(nil),             // 38: roomd.v1.GetTaskRequest
+	(*GetTaskResponse)(nil),            // 39: roomd.v1.GetTaskResponse
+	(*UpdateTaskRequest)(nil),          // 40: roomd.v1.UpdateTaskRequest
+	(*UpdateTaskResponse)(nil),         // 41: roomd.v1.UpdateTaskResponse
+	(*ListTasksRequest)(nil),           // 42: roomd.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),          // 43: roomd.v1.ListTasksResponse
+	(*CreateObservationRequest)(nil),   // 44: roomd.v1.CreateObservationRequest
+	(*CreateObservationResponse)(nil),  // 45: roomd.v1.CreateObservationResponse
+	(*ListObservationsRequest)(nil),    // 46: roomd.v1.ListObservationsRequest
+	(*ListObservationsResponse)(nil),   // 47: roomd.v1.ListObservationsResponse
+	(*SubmitFeedbackRequest)(nil),      // 48: roomd.v1.SubmitFeedbackRequest
+	(*SubmitFeedbackResponse)(nil),     // 49: roomd.v1.SubmitFeedbackResponse
+	(*ExportRoomRequest)(nil),          // 50: roomd.v1.ExportRoomRequest
+	(*ExportRoomResponse)(nil),         // 51: roomd.v1.ExportRoomResponse
+	(*ExportedItem)(nil),               // 52: roomd.v1.ExportedItem
+	(*RoomStart)(nil),                  // 53: roomd.v1.RoomStart
+	(*SubscribeRoomRequest)(nil),       // 54: roomd.v1.SubscribeRoomRequest
+	(*SubscribeRoomsRequest)(nil),      // 55: roomd.v1.SubscribeRoomsRequest
+	(*SubscribeRoomResponse)(nil),      // 56: roomd.v1.SubscribeRoomResponse
+	(*SubscribeRoomsResponse)(nil),     // 57: roomd.v1.SubscribeRoomsResponse
+	(*StreamItem)(nil),                 // 58: roomd.v1.StreamItem
+	nil,                                // 59: roomd.v1.CreateRoomRequest.LabelsEntry
+	nil,                                // 60: roomd.v1.ListRoomsRequest.LabelsEntry
+	(*StreamItem_Subscribed)(nil),      // 61: roomd.v1.StreamItem.Subscribed
+	(*StreamItem_EventChanged)(nil),    // 62: roomd.v1.StreamItem.EventChanged
+	(*StreamItem_RoomChanged)(nil),     // 63: roomd.v1.StreamItem.RoomChanged
+	(*StreamItem_Heartbeat)(nil),       // 64: roomd.v1.StreamItem.Heartbeat
+	(*StreamItem_StreamEnding)(nil),    // 65: roomd.v1.StreamItem.StreamEnding
+	(*StreamItem_Dropped)(nil),         // 66: roomd.v1.StreamItem.Dropped
+	(*RoomTimers)(nil),                 // 67: roomd.v1.RoomTimers
+	(*structpb.Struct)(nil),            // 68: google.protobuf.Struct
+	(*RoomRetention)(nil),              // 69: roomd.v1.RoomRetention
+	(*Room)(nil),                       // 70: roomd.v1.Room
+	(RoomStatus)(0),                    // 71: roomd.v1.RoomStatus
+	(*fieldmaskpb.FieldMask)(nil),      // 72: google.protobuf.FieldMask
+	(*Participant)(nil),                // 73: roomd.v1.Participant
+	(*Task)(nil),                       // 74: roomd.v1.Task
+	(TaskStatus)(0),                    // 75: roomd.v1.TaskStatus
+	(*Observation)(nil),                // 76: roomd.v1.Observation
+	(*Binding)(nil),                    // 77: roomd.v1.Binding
+	(*RoomEvent)(nil),                  // 78: roomd.v1.RoomEvent
+	(*Delivery)(nil),                   // 79: roomd.v1.Delivery
+	(*ReadMarker)(nil),                 // 80: roomd.v1.ReadMarker
+	(*DeliverRequest)(nil),             // 81: roomd.v1.DeliverRequest
+	(EventType)(0),                     // 82: roomd.v1.EventType
+	(*durationpb.Duration)(nil),        // 83: google.protobuf.Duration
+	(*EphemeralEvent)(nil),             // 84: roomd.v1.EphemeralEvent
 }
 var file_roomd_v1_room_service_proto_depIdxs = []int32{
-	65, // 0: roomd.v1.CreateRoomRequest.timers:type_name -> roomd.v1.RoomTimers
-	66, // 1: roomd.v1.CreateRoomRequest.metadata:type_name -> google.protobuf.Struct
-	57, // 2: roomd.v1.CreateRoomRequest.labels:type_name -> roomd.v1.CreateRoomRequest.LabelsEntry
-	67, // 3: roomd.v1.CreateRoomRequest.retention:type_name -> roomd.v1.RoomRetention
-	68, // 4: roomd.v1.CreateRoomResponse.room:type_name -> roomd.v1.Room
-	68, // 5: roomd.v1.GetRoomResponse.room:type_name -> roomd.v1.Room
-	69, // 6: roomd.v1.ListRoomsRequest.statuses:type_name -> roomd.v1.RoomStatus
-	58, // 7: roomd.v1.ListRoomsRequest.labels:type_name -> roomd.v1.ListRoomsRequest.LabelsEntry
-	68, // 8: roomd.v1.ListRoomsResponse.rooms:type_name -> roomd.v1.Room
-	68, // 9: roomd.v1.UpdateRoomRequest.room:type_name -> roomd.v1.Room
-	70, // 10: roomd.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
-	68, // 11: roomd.v1.UpdateRoomResponse.room:type_name -> roomd.v1.Room
-	68, // 12: roomd.v1.PauseRoomResponse.room:type_name -> roomd.v1.Room
-	68, // 13: roomd.v1.ResumeRoomResponse.room:type_name -> roomd.v1.Room
-	68, // 14: roomd.v1.CloseRoomResponse.room:type_name -> roomd.v1.Room
-	68, // 15: roomd.v1.ArchiveRoomResponse.room:type_name -> roomd.v1.Room
-	68, // 16: roomd.v1.CheckRoomTimersResponse.room:type_name -> roomd.v1.Room
-	68, // 17: roomd.v1.CheckAllTimersResponse.rooms:type_name -> roomd.v1.Room
-	71, // 18: roomd.v1.AddParticipantRequest.participant:type_name -> roomd.v1.Participant
-	71, // 19: roomd.v1.AddParticipantResponse.participant:type_name -> roomd.v1.Participant
-	71, // 20: roomd.v1.GetParticipantResponse.participant:type_name -> roomd.v1.Participant
-	71, // 21: roomd.v1.UpdateParticipantRequest.participant:type_name -> roomd.v1.Participant
-	70, // 22: roomd.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	71, // 23: roomd.v1.UpdateParticipantResponse.participant:type_name -> roomd.v1.Participant
-	71, // 24: roomd.v1.RemoveParticipantResponse.participant:type_name -> roomd.v1.Participant
-	71, // 25: roomd.v1.ListParticipantsResponse.participants:type_name -> roomd.v1.Participant
-	71, // 26: roomd.v1.ResolveParticipantResponse.participant:type_name -> roomd.v1.Participant
-	72, // 27: roomd.v1.CreateTaskRequest.task:type_name -> roomd.v1.Task
-	72, // 28: roomd.v1.CreateTaskResponse.task:type_name -> roomd.v1.Task
-	72, // 29: roomd.v1.GetTaskResponse.task:type_name -> roomd.v1.Task
-	72, // 30: roomd.v1.UpdateTaskRequest.task:type_name -> roomd.v1.Task
-	70, // 31: roomd.v1.UpdateTaskRequest.update_mask:type_name -> google.protobuf.FieldMask
-	72, // 32: roomd.v1.UpdateTaskResponse.task:type_name -> roomd.v1.Task
-	73, // 33: roomd.v1.ListTasksRequest.statuses:type_name -> roomd.v1.TaskStatus
-	72, // 34: roomd.v1.ListTasksResponse.tasks:type_name -> roomd.v1.Task
-	74, // 35: roomd.v1.CreateObservationRequest.observation:type_name -> roomd.v1.Observation
-	74, // 36: roomd.v1.CreateObservationResponse.observation:type_name -> roomd.v1.Observation
-	74, // 37: roomd.v1.ListObservationsResponse.observations:type_name -> roomd.v1.Observation
-	66, // 38: roomd.v1.SubmitFeedbackRequest.metadata:type_name -> google.protobuf.Struct
-	74, // 39: roomd.v1.SubmitFeedbackResponse.observation:type_name -> roomd.v1.Observation
-	50, // 40: roomd.v1.ExportRoomResponse.items:type_name -> roomd.v1.ExportedItem
-	68, // 41: roomd.v1.ExportedItem.room:type_name -> roomd.v1.Room
-	71, // 42: roomd.v1.ExportedItem.participant:type_name -> roomd.v1.Participant
-	75, // 43: roomd.v1.ExportedItem.binding:type_name -> roomd.v1.Binding
-	76, // 44: roomd.v1.ExportedItem.event:type_name -> roomd.v1.RoomEvent
-	77, // 45: roomd.v1.ExportedItem.delivery:type_name -> roomd.v1.Delivery
-	72, // 46: roomd.v1.ExportedItem.task:type_name -> roomd.v1.Task
-	74, // 47: roomd.v1.ExportedItem.observation:type_name -> roomd.v1.Observation
-	78, // 48: roomd.v1.ExportedItem.read_marker:type_name -> roomd.v1.ReadMarker
-	79, // 49: roomd.v1.ExportedItem.queued:type_name -> roomd.v1.DeliverRequest
-	51, // 50: roomd.v1.SubscribeRoomRequest.room:type_name -> roomd.v1.RoomStart
-	80, // 51: roomd.v1.SubscribeRoomRequest.event_types:type_name -> roomd.v1.EventType
-	81, // 52: roomd.v1.SubscribeRoomRequest.heartbeat:type_name -> google.protobuf.Duration
-	51, // 53: roomd.v1.SubscribeRoomsRequest.rooms:type_name -> roomd.v1.RoomStart
-	80, // 54: roomd.v1.SubscribeRoomsRequest.event_types:type_name -> roomd.v1.EventType
-	81, // 55: roomd.v1.SubscribeRoomsRequest.heartbeat:type_name -> google.protobuf.Duration
-	56, // 56: roomd.v1.SubscribeRoomResponse.items:type_name -> roomd.v1.StreamItem
-	56, // 57: roomd.v1.SubscribeRoomsResponse.items:type_name -> roomd.v1.StreamItem
-	59, // 58: roomd.v1.StreamItem.subscribed:type_name -> roomd.v1.StreamItem.Subscribed
-	76, // 59: roomd.v1.StreamItem.event:type_name -> roomd.v1.RoomEvent
-	60, // 60: roomd.v1.StreamItem.event_changed:type_name -> roomd.v1.StreamItem.EventChanged
-	61, // 61: roomd.v1.StreamItem.room_changed:type_name -> roomd.v1.StreamItem.RoomChanged
-	82, // 62: roomd.v1.StreamItem.ephemeral:type_name -> roomd.v1.EphemeralEvent
-	62, // 63: roomd.v1.StreamItem.heartbeat:type_name -> roomd.v1.StreamItem.Heartbeat
-	63, // 64: roomd.v1.StreamItem.ending:type_name -> roomd.v1.StreamItem.StreamEnding
-	64, // 65: roomd.v1.StreamItem.dropped:type_name -> roomd.v1.StreamItem.Dropped
-	76, // 66: roomd.v1.StreamItem.EventChanged.event:type_name -> roomd.v1.RoomEvent
-	77, // 67: roomd.v1.StreamItem.EventChanged.delivery:type_name -> roomd.v1.Delivery
-	68, // 68: roomd.v1.StreamItem.RoomChanged.room:type_name -> roomd.v1.Room
-	75, // 69: roomd.v1.StreamItem.RoomChanged.binding:type_name -> roomd.v1.Binding
-	71, // 70: roomd.v1.StreamItem.RoomChanged.participant:type_name -> roomd.v1.Participant
-	81, // 71: roomd.v1.StreamItem.StreamEnding.reconnect_jitter:type_name -> google.protobuf.Duration
-	0,  // 72: roomd.v1.RoomService.CreateRoom:input_type -> roomd.v1.CreateRoomRequest
-	2,  // 73: roomd.v1.RoomService.GetRoom:input_type -> roomd.v1.GetRoomRequest
-	4,  // 74: roomd.v1.RoomService.ListRooms:input_type -> roomd.v1.ListRoomsRequest
-	6,  // 75: roomd.v1.RoomService.UpdateRoom:input_type -> roomd.v1.UpdateRoomRequest
-	8,  // 76: roomd.v1.RoomService.PauseRoom:input_type -> roomd.v1.PauseRoomRequest
-	10, // 77: roomd.v1.RoomService.ResumeRoom:input_type -> roomd.v1.ResumeRoomRequest
-	12, // 78: roomd.v1.RoomService.CloseRoom:input_type -> roomd.v1.CloseRoomRequest
-	14, // 79: roomd.v1.RoomService.ArchiveRoom:input_type -> roomd.v1.ArchiveRoomRequest
-	16, // 80: roomd.v1.RoomService.DeleteRoom:input_type -> roomd.v1.DeleteRoomRequest
-	18, // 81: roomd.v1.RoomService.CheckRoomTimers:input_type -> roomd.v1.CheckRoomTimersRequest
-	20, // 82: roomd.v1.RoomService.CheckAllTimers:input_type -> roomd.v1.CheckAllTimersRequest
-	22, // 83: roomd.v1.RoomService.AddParticipant:input_type -> roomd.v1.AddParticipantRequest
-	24, // 84: roomd.v1.RoomService.GetParticipant:input_type -> roomd.v1.GetParticipantRequest
-	26, // 85: roomd.v1.RoomService.UpdateParticipant:input_type -> roomd.v1.UpdateParticipantRequest
-	28, // 86: roomd.v1.RoomService.RemoveParticipant:input_type -> roomd.v1.RemoveParticipantRequest
-	30, // 87: roomd.v1.RoomService.ListParticipants:input_type -> roomd.v1.ListParticipantsRequest
-	32, // 88: roomd.v1.RoomService.ResolveParticipant:input_type -> roomd.v1.ResolveParticipantRequest
-	34, // 89: roomd.v1.RoomService.CreateTask:input_type -> roomd.v1.CreateTaskRequest
-	36, // 90: roomd.v1.RoomService.GetTask:input_type -> roomd.v1.GetTaskRequest
-	38, // 91: roomd.v1.RoomService.UpdateTask:input_type -> roomd.v1.UpdateTaskRequest
-	40, // 92: roomd.v1.RoomService.ListTasks:input_type -> roomd.v1.ListTasksRequest
-	42, // 93: roomd.v1.RoomService.CreateObservation:input_type -> roomd.v1.CreateObservationRequest
-	44, // 94: roomd.v1.RoomService.ListObservations:input_type -> roomd.v1.ListObservationsRequest
-	46, // 95: roomd.v1.RoomService.SubmitFeedback:input_type -> roomd.v1.SubmitFeedbackRequest
-	48, // 96: roomd.v1.RoomService.ExportRoom:input_type -> roomd.v1.ExportRoomRequest
-	52, // 97: roomd.v1.RoomService.SubscribeRoom:input_type -> roomd.v1.SubscribeRoomRequest
-	53, // 98: roomd.v1.RoomService.SubscribeRooms:input_type -> roomd.v1.SubscribeRoomsRequest
-	1,  // 99: roomd.v1.RoomService.CreateRoom:output_type -> roomd.v1.CreateRoomResponse
-	3,  // 100: roomd.v1.RoomService.GetRoom:output_type -> roomd.v1.GetRoomResponse
-	5,  // 101: roomd.v1.RoomService.ListRooms:output_type -> roomd.v1.ListRoomsResponse
-	7,  // 102: roomd.v1.RoomService.UpdateRoom:output_type -> roomd.v1.UpdateRoomResponse
-	9,  // 103: roomd.v1.RoomService.PauseRoom:output_type -> roomd.v1.PauseRoomResponse
-	11, // 104: roomd.v1.RoomService.ResumeRoom:output_type -> roomd.v1.ResumeRoomResponse
-	13, // 105: roomd.v1.RoomService.CloseRoom:output_type -> roomd.v1.CloseRoomResponse
-	15, // 106: roomd.v1.RoomService.ArchiveRoom:output_type -> roomd.v1.ArchiveRoomResponse
-	17, // 107: roomd.v1.RoomService.DeleteRoom:output_type -> roomd.v1.DeleteRoomResponse
-	19, // 108: roomd.v1.RoomService.CheckRoomTimers:output_type -> roomd.v1.CheckRoomTimersResponse
-	21, // 109: roomd.v1.RoomService.CheckAllTimers:output_type -> roomd.v1.CheckAllTimersResponse
-	23, // 110: roomd.v1.RoomService.AddParticipant:output_type -> roomd.v1.AddParticipantResponse
-	25, // 111: roomd.v1.RoomService.GetParticipant:output_type -> roomd.v1.GetParticipantResponse
-	27, // 112: roomd.v1.RoomService.UpdateParticipant:output_type -> roomd.v1.UpdateParticipantResponse
-	29, // 113: roomd.v1.RoomService.RemoveParticipant:output_type -> roomd.v1.RemoveParticipantResponse
-	31, // 114: roomd.v1.RoomService.ListParticipants:output_type -> roomd.v1.ListParticipantsResponse
-	33, // 115: roomd.v1.RoomService.ResolveParticipant:output_type -> roomd.v1.ResolveParticipantResponse
-	35, // 116: roomd.v1.RoomService.CreateTask:output_type -> roomd.v1.CreateTaskResponse
-	37, // 117: roomd.v1.RoomService.GetTask:output_type -> roomd.v1.GetTaskResponse
-	39, // 118: roomd.v1.RoomService.UpdateTask:output_type -> roomd.v1.UpdateTaskResponse
-	41, // 119: roomd.v1.RoomService.ListTasks:output_type -> roomd.v1.ListTasksResponse
-	43, // 120: roomd.v1.RoomService.CreateObservation:output_type -> roomd.v1.CreateObservationResponse
-	45, // 121: roomd.v1.RoomService.ListObservations:output_type -> roomd.v1.ListObservationsResponse
-	47, // 122: roomd.v1.RoomService.SubmitFeedback:output_type -> roomd.v1.SubmitFeedbackResponse
-	49, // 123: roomd.v1.RoomService.ExportRoom:output_type -> roomd.v1.ExportRoomResponse
-	54, // 124: roomd.v1.RoomService.SubscribeRoom:output_type -> roomd.v1.SubscribeRoomResponse
-	55, // 125: roomd.v1.RoomService.SubscribeRooms:output_type -> roomd.v1.SubscribeRoomsResponse
-	99, // [99:126] is the sub-list for method output_type
-	72, // [72:99] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	67,  // 0: roomd.v1.CreateRoomRequest.timers:type_name -> roomd.v1.RoomTimers
+	68,  // 1: roomd.v1.CreateRoomRequest.metadata:type_name -> google.protobuf.Struct
+	59,  // 2: roomd.v1.CreateRoomRequest.labels:type_name -> roomd.v1.CreateRoomRequest.LabelsEntry
+	69,  // 3: roomd.v1.CreateRoomRequest.retention:type_name -> roomd.v1.RoomRetention
+	70,  // 4: roomd.v1.CreateRoomResponse.room:type_name -> roomd.v1.Room
+	70,  // 5: roomd.v1.GetRoomResponse.room:type_name -> roomd.v1.Room
+	71,  // 6: roomd.v1.ListRoomsRequest.statuses:type_name -> roomd.v1.RoomStatus
+	60,  // 7: roomd.v1.ListRoomsRequest.labels:type_name -> roomd.v1.ListRoomsRequest.LabelsEntry
+	70,  // 8: roomd.v1.ListRoomsResponse.rooms:type_name -> roomd.v1.Room
+	70,  // 9: roomd.v1.UpdateRoomRequest.room:type_name -> roomd.v1.Room
+	72,  // 10: roomd.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
+	70,  // 11: roomd.v1.UpdateRoomResponse.room:type_name -> roomd.v1.Room
+	70,  // 12: roomd.v1.PauseRoomResponse.room:type_name -> roomd.v1.Room
+	70,  // 13: roomd.v1.ResumeRoomResponse.room:type_name -> roomd.v1.Room
+	70,  // 14: roomd.v1.CloseRoomResponse.room:type_name -> roomd.v1.Room
+	70,  // 15: roomd.v1.ArchiveRoomResponse.room:type_name -> roomd.v1.Room
+	70,  // 16: roomd.v1.CheckRoomTimersResponse.room:type_name -> roomd.v1.Room
+	70,  // 17: roomd.v1.CheckAllTimersResponse.rooms:type_name -> roomd.v1.Room
+	73,  // 18: roomd.v1.AddParticipantRequest.participant:type_name -> roomd.v1.Participant
+	73,  // 19: roomd.v1.AddParticipantResponse.participant:type_name -> roomd.v1.Participant
+	73,  // 20: roomd.v1.GetParticipantResponse.participant:type_name -> roomd.v1.Participant
+	73,  // 21: roomd.v1.UpdateParticipantRequest.participant:type_name -> roomd.v1.Participant
+	72,  // 22: roomd.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	73,  // 23: roomd.v1.UpdateParticipantResponse.participant:type_name -> roomd.v1.Participant
+	73,  // 24: roomd.v1.RemoveParticipantResponse.participant:type_name -> roomd.v1.Participant
+	73,  // 25: roomd.v1.ListParticipantsResponse.participants:type_name -> roomd.v1.Participant
+	73,  // 26: roomd.v1.ResolveParticipantResponse.participant:type_name -> roomd.v1.Participant
+	74,  // 27: roomd.v1.CreateTaskRequest.task:type_name -> roomd.v1.Task
+	74,  // 28: roomd.v1.CreateTaskResponse.task:type_name -> roomd.v1.Task
+	74,  // 29: roomd.v1.GetTaskResponse.task:type_name -> roomd.v1.Task
+	74,  // 30: roomd.v1.UpdateTaskRequest.task:type_name -> roomd.v1.Task
+	72,  // 31: roomd.v1.UpdateTaskRequest.update_mask:type_name -> google.protobuf.FieldMask
+	74,  // 32: roomd.v1.UpdateTaskResponse.task:type_name -> roomd.v1.Task
+	75,  // 33: roomd.v1.ListTasksRequest.statuses:type_name -> roomd.v1.TaskStatus
+	74,  // 34: roomd.v1.ListTasksResponse.tasks:type_name -> roomd.v1.Task
+	76,  // 35: roomd.v1.CreateObservationRequest.observation:type_name -> roomd.v1.Observation
+	76,  // 36: roomd.v1.CreateObservationResponse.observation:type_name -> roomd.v1.Observation
+	76,  // 37: roomd.v1.ListObservationsResponse.observations:type_name -> roomd.v1.Observation
+	68,  // 38: roomd.v1.SubmitFeedbackRequest.metadata:type_name -> google.protobuf.Struct
+	76,  // 39: roomd.v1.SubmitFeedbackResponse.observation:type_name -> roomd.v1.Observation
+	52,  // 40: roomd.v1.ExportRoomResponse.items:type_name -> roomd.v1.ExportedItem
+	70,  // 41: roomd.v1.ExportedItem.room:type_name -> roomd.v1.Room
+	73,  // 42: roomd.v1.ExportedItem.participant:type_name -> roomd.v1.Participant
+	77,  // 43: roomd.v1.ExportedItem.binding:type_name -> roomd.v1.Binding
+	78,  // 44: roomd.v1.ExportedItem.event:type_name -> roomd.v1.RoomEvent
+	79,  // 45: roomd.v1.ExportedItem.delivery:type_name -> roomd.v1.Delivery
+	74,  // 46: roomd.v1.ExportedItem.task:type_name -> roomd.v1.Task
+	76,  // 47: roomd.v1.ExportedItem.observation:type_name -> roomd.v1.Observation
+	80,  // 48: roomd.v1.ExportedItem.read_marker:type_name -> roomd.v1.ReadMarker
+	81,  // 49: roomd.v1.ExportedItem.queued:type_name -> roomd.v1.DeliverRequest
+	53,  // 50: roomd.v1.SubscribeRoomRequest.room:type_name -> roomd.v1.RoomStart
+	82,  // 51: roomd.v1.SubscribeRoomRequest.event_types:type_name -> roomd.v1.EventType
+	83,  // 52: roomd.v1.SubscribeRoomRequest.heartbeat:type_name -> google.protobuf.Duration
+	53,  // 53: roomd.v1.SubscribeRoomsRequest.rooms:type_name -> roomd.v1.RoomStart
+	82,  // 54: roomd.v1.SubscribeRoomsRequest.event_types:type_name -> roomd.v1.EventType
+	83,  // 55: roomd.v1.SubscribeRoomsRequest.heartbeat:type_name -> google.protobuf.Duration
+	58,  // 56: roomd.v1.SubscribeRoomResponse.items:type_name -> roomd.v1.StreamItem
+	58,  // 57: roomd.v1.SubscribeRoomsResponse.items:type_name -> roomd.v1.StreamItem
+	61,  // 58: roomd.v1.StreamItem.subscribed:type_name -> roomd.v1.StreamItem.Subscribed
+	78,  // 59: roomd.v1.StreamItem.event:type_name -> roomd.v1.RoomEvent
+	62,  // 60: roomd.v1.StreamItem.event_changed:type_name -> roomd.v1.StreamItem.EventChanged
+	63,  // 61: roomd.v1.StreamItem.room_changed:type_name -> roomd.v1.StreamItem.RoomChanged
+	84,  // 62: roomd.v1.StreamItem.ephemeral:type_name -> roomd.v1.EphemeralEvent
+	64,  // 63: roomd.v1.StreamItem.heartbeat:type_name -> roomd.v1.StreamItem.Heartbeat
+	65,  // 64: roomd.v1.StreamItem.ending:type_name -> roomd.v1.StreamItem.StreamEnding
+	66,  // 65: roomd.v1.StreamItem.dropped:type_name -> roomd.v1.StreamItem.Dropped
+	78,  // 66: roomd.v1.StreamItem.EventChanged.event:type_name -> roomd.v1.RoomEvent
+	79,  // 67: roomd.v1.StreamItem.EventChanged.delivery:type_name -> roomd.v1.Delivery
+	70,  // 68: roomd.v1.StreamItem.RoomChanged.room:type_name -> roomd.v1.Room
+	77,  // 69: roomd.v1.StreamItem.RoomChanged.binding:type_name -> roomd.v1.Binding
+	73,  // 70: roomd.v1.StreamItem.RoomChanged.participant:type_name -> roomd.v1.Participant
+	83,  // 71: roomd.v1.StreamItem.StreamEnding.reconnect_jitter:type_name -> google.protobuf.Duration
+	0,   // 72: roomd.v1.RoomService.CreateRoom:input_type -> roomd.v1.CreateRoomRequest
+	2,   // 73: roomd.v1.RoomService.GetRoom:input_type -> roomd.v1.GetRoomRequest
+	4,   // 74: roomd.v1.RoomService.ListRooms:input_type -> roomd.v1.ListRoomsRequest
+	6,   // 75: roomd.v1.RoomService.UpdateRoom:input_type -> roomd.v1.UpdateRoomRequest
+	8,   // 76: roomd.v1.RoomService.PauseRoom:input_type -> roomd.v1.PauseRoomRequest
+	10,  // 77: roomd.v1.RoomService.ResumeRoom:input_type -> roomd.v1.ResumeRoomRequest
+	12,  // 78: roomd.v1.RoomService.CloseRoom:input_type -> roomd.v1.CloseRoomRequest
+	14,  // 79: roomd.v1.RoomService.ArchiveRoom:input_type -> roomd.v1.ArchiveRoomRequest
+	16,  // 80: roomd.v1.RoomService.DeleteRoom:input_type -> roomd.v1.DeleteRoomRequest
+	18,  // 81: roomd.v1.RoomService.CheckRoomTimers:input_type -> roomd.v1.CheckRoomTimersRequest
+	20,  // 82: roomd.v1.RoomService.CheckAllTimers:input_type -> roomd.v1.CheckAllTimersRequest
+	22,  // 83: roomd.v1.RoomService.AddParticipant:input_type -> roomd.v1.AddParticipantRequest
+	24,  // 84: roomd.v1.RoomService.GetParticipant:input_type -> roomd.v1.GetParticipantRequest
+	26,  // 85: roomd.v1.RoomService.UpdateParticipant:input_type -> roomd.v1.UpdateParticipantRequest
+	28,  // 86: roomd.v1.RoomService.RemoveParticipant:input_type -> roomd.v1.RemoveParticipantRequest
+	30,  // 87: roomd.v1.RoomService.EraseParticipant:input_type -> roomd.v1.EraseParticipantRequest
+	32,  // 88: roomd.v1.RoomService.ListParticipants:input_type -> roomd.v1.ListParticipantsRequest
+	34,  // 89: roomd.v1.RoomService.ResolveParticipant:input_type -> roomd.v1.ResolveParticipantRequest
+	36,  // 90: roomd.v1.RoomService.CreateTask:input_type -> roomd.v1.CreateTaskRequest
+	38,  // 91: roomd.v1.RoomService.GetTask:input_type -> roomd.v1.GetTaskRequest
+	40,  // 92: roomd.v1.RoomService.UpdateTask:input_type -> roomd.v1.UpdateTaskRequest
+	42,  // 93: roomd.v1.RoomService.ListTasks:input_type -> roomd.v1.ListTasksRequest
+	44,  // 94: roomd.v1.RoomService.CreateObservation:input_type -> roomd.v1.CreateObservationRequest
+	46,  // 95: roomd.v1.RoomService.ListObservations:input_type -> roomd.v1.ListObservationsRequest
+	48,  // 96: roomd.v1.RoomService.SubmitFeedback:input_type -> roomd.v1.SubmitFeedbackRequest
+	50,  // 97: roomd.v1.RoomService.ExportRoom:input_type -> roomd.v1.ExportRoomRequest
+	54,  // 98: roomd.v1.RoomService.SubscribeRoom:input_type -> roomd.v1.SubscribeRoomRequest
+	55,  // 99: roomd.v1.RoomService.SubscribeRooms:input_type -> roomd.v1.SubscribeRoomsRequest
+	1,   // 100: roomd.v1.RoomService.CreateRoom:output_type -> roomd.v1.CreateRoomResponse
+	3,   // 101: roomd.v1.RoomService.GetRoom:output_type -> roomd.v1.GetRoomResponse
+	5,   // 102: roomd.v1.RoomService.ListRooms:output_type -> roomd.v1.ListRoomsResponse
+	7,   // 103: roomd.v1.RoomService.UpdateRoom:output_type -> roomd.v1.UpdateRoomResponse
+	9,   // 104: roomd.v1.RoomService.PauseRoom:output_type -> roomd.v1.PauseRoomResponse
+	11,  // 105: roomd.v1.RoomService.ResumeRoom:output_type -> roomd.v1.ResumeRoomResponse
+	13,  // 106: roomd.v1.RoomService.CloseRoom:output_type -> roomd.v1.CloseRoomResponse
+	15,  // 107: roomd.v1.RoomService.ArchiveRoom:output_type -> roomd.v1.ArchiveRoomResponse
+	17,  // 108: roomd.v1.RoomService.DeleteRoom:output_type -> roomd.v1.DeleteRoomResponse
+	19,  // 109: roomd.v1.RoomService.CheckRoomTimers:output_type -> roomd.v1.CheckRoomTimersResponse
+	21,  // 110: roomd.v1.RoomService.CheckAllTimers:output_type -> roomd.v1.CheckAllTimersResponse
+	23,  // 111: roomd.v1.RoomService.AddParticipant:output_type -> roomd.v1.AddParticipantResponse
+	25,  // 112: roomd.v1.RoomService.GetParticipant:output_type -> roomd.v1.GetParticipantResponse
+	27,  // 113: roomd.v1.RoomService.UpdateParticipant:output_type -> roomd.v1.UpdateParticipantResponse
+	29,  // 114: roomd.v1.RoomService.RemoveParticipant:output_type -> roomd.v1.RemoveParticipantResponse
+	31,  // 115: roomd.v1.RoomService.EraseParticipant:output_type -> roomd.v1.EraseParticipantResponse
+	33,  // 116: roomd.v1.RoomService.ListParticipants:output_type -> roomd.v1.ListParticipantsResponse
+	35,  // 117: roomd.v1.RoomService.ResolveParticipant:output_type -> roomd.v1.ResolveParticipantResponse
+	37,  // 118: roomd.v1.RoomService.CreateTask:output_type -> roomd.v1.CreateTaskResponse
+	39,  // 119: roomd.v1.RoomService.GetTask:output_type -> roomd.v1.GetTaskResponse
+	41,  // 120: roomd.v1.RoomService.UpdateTask:output_type -> roomd.v1.UpdateTaskResponse
+	43,  // 121: roomd.v1.RoomService.ListTasks:output_type -> roomd.v1.ListTasksResponse
+	45,  // 122: roomd.v1.RoomService.CreateObservation:output_type -> roomd.v1.CreateObservationResponse
+	47,  // 123: roomd.v1.RoomService.ListObservations:output_type -> roomd.v1.ListObservationsResponse
+	49,  // 124: roomd.v1.RoomService.SubmitFeedback:output_type -> roomd.v1.SubmitFeedbackResponse
+	51,  // 125: roomd.v1.RoomService.ExportRoom:output_type -> roomd.v1.ExportRoomResponse
+	56,  // 126: roomd.v1.RoomService.SubscribeRoom:output_type -> roomd.v1.SubscribeRoomResponse
+	57,  // 127: roomd.v1.RoomService.SubscribeRooms:output_type -> roomd.v1.SubscribeRoomsResponse
+	100, // [100:128] is the sub-list for method output_type
+	72,  // [72:100] is the sub-list for method input_type
+	72,  // [72:72] is the sub-list for extension type_name
+	72,  // [72:72] is the sub-list for extension extendee
+	0,   // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_room_service_proto_init() }
@@ -4406,7 +4519,7 @@ func file_roomd_v1_room_service_proto_init() {
 	file_roomd_v1_realtime_proto_init()
 	file_roomd_v1_room_proto_init()
 	file_roomd_v1_validation_proto_init()
-	file_roomd_v1_room_service_proto_msgTypes[50].OneofWrappers = []any{
+	file_roomd_v1_room_service_proto_msgTypes[52].OneofWrappers = []any{
 		(*ExportedItem_Room)(nil),
 		(*ExportedItem_Participant)(nil),
 		(*ExportedItem_Binding)(nil),
@@ -4417,11 +4530,11 @@ func file_roomd_v1_room_service_proto_init() {
 		(*ExportedItem_ReadMarker)(nil),
 		(*ExportedItem_Queued)(nil),
 	}
-	file_roomd_v1_room_service_proto_msgTypes[51].OneofWrappers = []any{
+	file_roomd_v1_room_service_proto_msgTypes[53].OneofWrappers = []any{
 		(*RoomStart_Cursor)(nil),
 		(*RoomStart_AfterIndex)(nil),
 	}
-	file_roomd_v1_room_service_proto_msgTypes[56].OneofWrappers = []any{
+	file_roomd_v1_room_service_proto_msgTypes[58].OneofWrappers = []any{
 		(*StreamItem_Subscribed_)(nil),
 		(*StreamItem_Event)(nil),
 		(*StreamItem_EventChanged_)(nil),
@@ -4431,14 +4544,14 @@ func file_roomd_v1_room_service_proto_init() {
 		(*StreamItem_Ending)(nil),
 		(*StreamItem_Dropped_)(nil),
 	}
-	file_roomd_v1_room_service_proto_msgTypes[59].OneofWrappers = []any{}
+	file_roomd_v1_room_service_proto_msgTypes[61].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_room_service_proto_rawDesc), len(file_roomd_v1_room_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   65,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,7 @@ const (
 	RoomService_GetParticipant_FullMethodName     = "/roomd.v1.RoomService/GetParticipant"
 	RoomService_UpdateParticipant_FullMethodName  = "/roomd.v1.RoomService/UpdateParticipant"
 	RoomService_RemoveParticipant_FullMethodName  = "/roomd.v1.RoomService/RemoveParticipant"
+	RoomService_EraseParticipant_FullMethodName   = "/roomd.v1.RoomService/EraseParticipant"
 	RoomService_ListParticipants_FullMethodName   = "/roomd.v1.RoomService/ListParticipants"
 	RoomService_ResolveParticipant_FullMethodName = "/roomd.v1.RoomService/ResolveParticipant"
 	RoomService_CreateTask_FullMethodName         = "/roomd.v1.RoomService/CreateTask"
@@ -88,6 +89,14 @@ type RoomServiceClient interface {
 	UpdateParticipant(ctx context.Context, in *UpdateParticipantRequest, opts ...grpc.CallOption) (*UpdateParticipantResponse, error)
 	// Sets LEFT, or BANNED, and fires ON_PARTICIPANT_LEFT. The record stays.
 	RemoveParticipant(ctx context.Context, in *RemoveParticipantRequest, opts ...grpc.CallOption) (*RemoveParticipantResponse, error)
+	// Removes what a room has of a participant, for good: the record; the content and origin of
+	// what they wrote, of edits of it, and of the timeline's entries about them, whose indexes,
+	// types and times stay; its words in the search, the providers' names of its deliveries,
+	// observations about it. Their channels are detached, their tasks are nobody's. Readers and
+	// hooks see the events as withdrawn. What others wrote stays, and so do the channels
+	// themselves; idempotency keys go within 24 h. A long history goes step by step: repeat the
+	// call until it succeeds. NOT_FOUND/PARTICIPANT_NOT_FOUND, also when they are erased.
+	EraseParticipant(ctx context.Context, in *EraseParticipantRequest, opts ...grpc.CallOption) (*EraseParticipantResponse, error)
 	// Participants in the order they joined.
 	ListParticipants(ctx context.Context, in *ListParticipantsRequest, opts ...grpc.CallOption) (*ListParticipantsResponse, error)
 	// Says who a participant is. Fires ON_PARTICIPANT_IDENTIFIED.
@@ -281,6 +290,16 @@ func (c *roomServiceClient) RemoveParticipant(ctx context.Context, in *RemovePar
 	return out, nil
 }
 
+func (c *roomServiceClient) EraseParticipant(ctx context.Context, in *EraseParticipantRequest, opts ...grpc.CallOption) (*EraseParticipantResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseParticipantResponse)
+	err := c.cc.Invoke(ctx, RoomService_EraseParticipant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomServiceClient) ListParticipants(ctx context.Context, in *ListParticipantsRequest, opts ...grpc.CallOption) (*ListParticipantsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListParticipantsResponse)
@@ -459,6 +478,14 @@ type RoomServiceServer interface {
 	UpdateParticipant(context.Context, *UpdateParticipantRequest) (*UpdateParticipantResponse, error)
 	// Sets LEFT, or BANNED, and fires ON_PARTICIPANT_LEFT. The record stays.
 	RemoveParticipant(context.Context, *RemoveParticipantRequest) (*RemoveParticipantResponse, error)
+	// Removes what a room has of a participant, for good: the record; the content and origin of
+	// what they wrote, of edits of it, and of the timeline's entries about them, whose indexes,
+	// types and times stay; its words in the search, the providers' names of its deliveries,
+	// observations about it. Their channels are detached, their tasks are nobody's. Readers and
+	// hooks see the events as withdrawn. What others wrote stays, and so do the channels
+	// themselves; idempotency keys go within 24 h. A long history goes step by step: repeat the
+	// call until it succeeds. NOT_FOUND/PARTICIPANT_NOT_FOUND, also when they are erased.
+	EraseParticipant(context.Context, *EraseParticipantRequest) (*EraseParticipantResponse, error)
 	// Participants in the order they joined.
 	ListParticipants(context.Context, *ListParticipantsRequest) (*ListParticipantsResponse, error)
 	// Says who a participant is. Fires ON_PARTICIPANT_IDENTIFIED.
@@ -546,6 +573,9 @@ func (UnimplementedRoomServiceServer) UpdateParticipant(context.Context, *Update
 }
 func (UnimplementedRoomServiceServer) RemoveParticipant(context.Context, *RemoveParticipantRequest) (*RemoveParticipantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveParticipant not implemented")
+}
+func (UnimplementedRoomServiceServer) EraseParticipant(context.Context, *EraseParticipantRequest) (*EraseParticipantResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseParticipant not implemented")
 }
 func (UnimplementedRoomServiceServer) ListParticipants(context.Context, *ListParticipantsRequest) (*ListParticipantsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListParticipants not implemented")
@@ -874,6 +904,24 @@ func _RoomService_RemoveParticipant_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoomService_EraseParticipant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseParticipantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).EraseParticipant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_EraseParticipant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).EraseParticipant(ctx, req.(*EraseParticipantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_ListParticipants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListParticipantsRequest)
 	if err := dec(in); err != nil {
@@ -1142,6 +1190,10 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveParticipant",
 			Handler:    _RoomService_RemoveParticipant_Handler,
+		},
+		{
+			MethodName: "EraseParticipant",
+			Handler:    _RoomService_EraseParticipant_Handler,
 		},
 		{
 			MethodName: "ListParticipants",

@@ -249,6 +249,20 @@ class RemoveParticipantResponse(_message.Message):
     participant: _room_pb2.Participant
     def __init__(self, participant: _Optional[_Union[_room_pb2.Participant, _Mapping]] = ...) -> None: ...
 
+class EraseParticipantRequest(_message.Message):
+    __slots__ = ("room_id", "participant_id")
+    ROOM_ID_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPANT_ID_FIELD_NUMBER: _ClassVar[int]
+    room_id: str
+    participant_id: str
+    def __init__(self, room_id: _Optional[str] = ..., participant_id: _Optional[str] = ...) -> None: ...
+
+class EraseParticipantResponse(_message.Message):
+    __slots__ = ("event_count",)
+    EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    event_count: int
+    def __init__(self, event_count: _Optional[int] = ...) -> None: ...
+
 class ListParticipantsRequest(_message.Message):
     __slots__ = ("room_id", "page_size", "page_token", "include_left")
     ROOM_ID_FIELD_NUMBER: _ClassVar[int]

@@ -110,6 +110,11 @@ class RoomServiceStub:
                 request_serializer=roomd_dot_v1_dot_room__service__pb2.RemoveParticipantRequest.SerializeToString,
                 response_deserializer=roomd_dot_v1_dot_room__service__pb2.RemoveParticipantResponse.FromString,
                 _registered_method=True)
+        self.EraseParticipant = channel.unary_unary(
+                '/roomd.v1.RoomService/EraseParticipant',
+                request_serializer=roomd_dot_v1_dot_room__service__pb2.EraseParticipantRequest.SerializeToString,
+                response_deserializer=roomd_dot_v1_dot_room__service__pb2.EraseParticipantResponse.FromString,
+                _registered_method=True)
         self.ListParticipants = channel.unary_unary(
                 '/roomd.v1.RoomService/ListParticipants',
                 request_serializer=roomd_dot_v1_dot_room__service__pb2.ListParticipantsRequest.SerializeToString,
@@ -285,6 +290,19 @@ class RoomServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseParticipant(self, request, context):
+        """Removes what a room has of a participant, for good: the record; the content and origin of
+        what they wrote, of edits of it, and of the timeline's entries about them, whose indexes,
+        types and times stay; its words in the search, the providers' names of its deliveries,
+        observations about it. Their channels are detached, their tasks are nobody's. Readers and
+        hooks see the events as withdrawn. What others wrote stays, and so do the channels
+        themselves; idempotency keys go within 24 h. A long history goes step by step: repeat the
+        call until it succeeds. NOT_FOUND/PARTICIPANT_NOT_FOUND, also when they are erased.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListParticipants(self, request, context):
         """Participants in the order they joined.
         """
@@ -455,6 +473,11 @@ def add_RoomServiceServicer_to_server(servicer, server):
                     servicer.RemoveParticipant,
                     request_deserializer=roomd_dot_v1_dot_room__service__pb2.RemoveParticipantRequest.FromString,
                     response_serializer=roomd_dot_v1_dot_room__service__pb2.RemoveParticipantResponse.SerializeToString,
+            ),
+            'EraseParticipant': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseParticipant,
+                    request_deserializer=roomd_dot_v1_dot_room__service__pb2.EraseParticipantRequest.FromString,
+                    response_serializer=roomd_dot_v1_dot_room__service__pb2.EraseParticipantResponse.SerializeToString,
             ),
             'ListParticipants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListParticipants,
@@ -923,6 +946,33 @@ class RoomService:
             '/roomd.v1.RoomService/RemoveParticipant',
             roomd_dot_v1_dot_room__service__pb2.RemoveParticipantRequest.SerializeToString,
             roomd_dot_v1_dot_room__service__pb2.RemoveParticipantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseParticipant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roomd.v1.RoomService/EraseParticipant',
+            roomd_dot_v1_dot_room__service__pb2.EraseParticipantRequest.SerializeToString,
+            roomd_dot_v1_dot_room__service__pb2.EraseParticipantResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,15 @@ class RoomServiceStub:
     """
     RemoveParticipant: _aio.UnaryUnaryMultiCallable[_room_service_pb2.RemoveParticipantRequest, _room_service_pb2.RemoveParticipantResponse]
     """Sets LEFT, or BANNED, and fires ON_PARTICIPANT_LEFT. The record stays."""
+    EraseParticipant: _aio.UnaryUnaryMultiCallable[_room_service_pb2.EraseParticipantRequest, _room_service_pb2.EraseParticipantResponse]
+    """Removes what a room has of a participant, for good: the record; the content and origin of
+    what they wrote, of edits of it, and of the timeline's entries about them, whose indexes,
+    types and times stay; its words in the search, the providers' names of its deliveries,
+    observations about it. Their channels are detached, their tasks are nobody's. Readers and
+    hooks see the events as withdrawn. What others wrote stays, and so do the channels
+    themselves; idempotency keys go within 24 h. A long history goes step by step: repeat the
+    call until it succeeds. NOT_FOUND/PARTICIPANT_NOT_FOUND, also when they are erased.
+    """
     ListParticipants: _aio.UnaryUnaryMultiCallable[_room_service_pb2.ListParticipantsRequest, _room_service_pb2.ListParticipantsResponse]
     """Participants in the order they joined."""
     ResolveParticipant: _aio.UnaryUnaryMultiCallable[_room_service_pb2.ResolveParticipantRequest, _room_service_pb2.ResolveParticipantResponse]
@@ -220,6 +229,21 @@ class RoomServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_room_service_pb2.RemoveParticipantRequest, _abc.Awaitable[_room_service_pb2.RemoveParticipantResponse]],
     ) -> _abc.Awaitable[_room_service_pb2.RemoveParticipantResponse]:
         """Sets LEFT, or BANNED, and fires ON_PARTICIPANT_LEFT. The record stays."""
+
+    @_abc_1.abstractmethod
+    def EraseParticipant(
+        self,
+        request: _room_service_pb2.EraseParticipantRequest,
+        context: _aio.ServicerContext[_room_service_pb2.EraseParticipantRequest, _abc.Awaitable[_room_service_pb2.EraseParticipantResponse]],
+    ) -> _abc.Awaitable[_room_service_pb2.EraseParticipantResponse]:
+        """Removes what a room has of a participant, for good: the record; the content and origin of
+        what they wrote, of edits of it, and of the timeline's entries about them, whose indexes,
+        types and times stay; its words in the search, the providers' names of its deliveries,
+        observations about it. Their channels are detached, their tasks are nobody's. Readers and
+        hooks see the events as withdrawn. What others wrote stays, and so do the channels
+        themselves; idempotency keys go within 24 h. A long history goes step by step: repeat the
+        call until it succeeds. NOT_FOUND/PARTICIPANT_NOT_FOUND, also when they are erased.
+        """
 
     @_abc_1.abstractmethod
     def ListParticipants(
