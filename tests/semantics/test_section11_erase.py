@@ -224,12 +224,16 @@ def erased(seen: Seen) -> bool:
     return any(item.room_changed.change == "participant_erased" for item in seen.items)
 
 
-async def test_s11_a_durable_observer_that_was_away_is_told_without_them(h: House) -> None:
+@pytest.mark.parametrize("anew", [True, False])
+async def test_s11_a_durable_observer_that_was_away_is_told_without_them(
+    h: House, *, anew: bool
+) -> None:
     """Its queue loses no row, and no row tells of who was erased."""
     await fill(h)
     waiting = sum(one.waiting for one in await h.server._store.observer_counts(ORG))
     await erase(h)
-    await h.restart()
+    if anew:
+        await h.restart()
     worker = await serve(h, hook("away"), behave=lambda _: pb.Done())
     await until(lambda: len(worker.invocations) >= waiting)
     assert CANARY not in str([one.hook for one in worker.invocations])

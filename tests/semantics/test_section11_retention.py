@@ -15,6 +15,7 @@ from rooms_kit import House, house
 
 from roomd import v1 as pb
 from roomd_server.core import retention
+from roomd_server.core.ports import ObserverQuery, WriteSet
 from roomd_server.core.times import duration
 
 DAY = 86_400.0
@@ -293,6 +294,26 @@ async def test_s11_what_a_durable_observer_is_owed_stays_until_it_was_told(h: Ho
         await sweep(h)
     await sweep(h)
     assert await kept(h) == ["day3", "day4"]
+
+
+async def test_s11_what_was_given_up_is_not_waited_for_and_its_end_is_told(h: House) -> None:
+    """A parked row holds no event up; replayed too late it is no silent hole either."""
+    await h.room("r1", "ws", retention=keep(events=1.5))
+    described = spec(OBSERVE, pb.HOOK_TRIGGER_AFTER_BROADCAST, delivery=DURABLE)
+    await h.do(pb.CreateHookRequest(name="one", spec=described))
+    await say_daily(h, 3)
+    rows = await h.server._store.observer_rows(ORG, ObserverQuery("one", 10))
+    parked = [one.row._replace(parked=True, park_time=h.clock.now()) for one in rows]
+    await h.server._store.commit(WriteSet(ORG, changed_observer_rows=parked))
+    await h.restart()
+    await sweep(h)
+    assert await kept(h) == ["day1", "day2"]
+    await h.do(pb.ReplayParkedInvocationsRequest(hook="one"))
+    worker: Worker = await serve(h, hook("one"), behave=lambda _: pb.Done())
+    await until(lambda: len(worker.invocations) == 2)
+    told = [one.hook.event.content.text.body for one in worker.invocations]
+    assert told == ["day1", "day2"]
+    assert [event.room_id for event in h.told("hook_event_expired")] == ["r1"]
 
 
 # ------------------------------------------------------------------ closed rooms

@@ -215,6 +215,7 @@ class Erasure:
             ]
             writes = WriteSet(actor.org, actor.room_id, rewritten_observer_rows=rows)
             await outlast(actor.commit(writes))
+            self._notifier.rewritten(actor, dict(rows))
 
     async def _erase_record(self, actor: RoomActor, traces: Traces) -> None:
         draft = Draft(actor, self._clock)

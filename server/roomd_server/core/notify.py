@@ -120,6 +120,10 @@ class Notifier:
         """Let what still waits for a worker tell an event as it may be read now."""
         self._hooks.revise(actor.org, event)
 
+    def rewritten(self, actor: RoomActor, payloads: Mapping[str, bytes]) -> None:
+        """Let rows of durable observers tell their new payloads, by their invocation ids."""
+        self._hooks.rewrite(actor.org, actor.room_id, payloads)
+
     def announce(
         self,
         actor: RoomActor,

@@ -619,6 +619,9 @@ class Hooks(Protocol):
         as it is now.
         """
 
+    def rewrite(self, org: str, room_id: str, payloads: Mapping[str, bytes]) -> None:
+        """The payloads of stored rows were rewritten; by their invocation ids."""
+
     async def erase_room(self, writes: WriteSet) -> None:
         """Commit the deletion of a room, and with it that of the hooks of this room alone.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from roomd import v1 as pb
 from roomd_server.core.ports import Cancellable, ObserverRow, PlacedRow
 from roomd_server.hooks.entries import HookEntry
 from roomd_server.hooks.invocation import Invocation
@@ -165,6 +166,23 @@ class Backlog:
         while len(room.rows) > kept:
             room.rows.pop()
         room.more = room.stale = True
+
+    def revise(self, event: pb.RoomEvent) -> None:
+        """Let rows that have an event at hand look it up when it is told."""
+        room = self.rooms.get(event.room_id)
+        for place, row in enumerate(room.rows if room is not None else ()):
+            if row.event_id == event.event_id and row.told is not None:
+                assert room is not None
+                room.rows[place] = row._replace(told=None)
+
+    def rewrite(self, room_id: str, payloads: Mapping[str, bytes]) -> None:
+        """Take new payloads, by the invocation ids of the rows."""
+        room = self.rooms.get(room_id)
+        for place, row in enumerate(room.rows if room is not None else ()):
+            if row.invocation_id in payloads:
+                assert room is not None
+                new = payloads[row.invocation_id]
+                room.rows[place] = row._replace(payload=new, told=None)
 
     def drop(self, room: RoomRows) -> None:
         """Nothing waits in a room any more."""

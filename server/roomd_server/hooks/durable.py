@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 
 from roomd import v1 as pb
@@ -142,11 +142,14 @@ class DurableObservers:
         """Tell an event that was edited or withdrawn as it is when it is told."""
         self.tellings.revised += 1
         for (owner, _), backlog in self._backlogs.items():
-            room = backlog.rooms.get(event.room_id) if owner == org else None
-            for place, row in enumerate(room.rows if room is not None else ()):
-                if row.event_id == event.event_id and row.told is not None:
-                    assert room is not None
-                    room.rows[place] = row._replace(told=None)
+            if owner == org:
+                backlog.revise(event)
+
+    def rewrite(self, org: str, room_id: str, payloads: Mapping[str, bytes]) -> None:
+        """See ``ports.Hooks.rewrite``."""
+        for (owner, _), backlog in self._backlogs.items():
+            if owner == org:
+                backlog.rewrite(room_id, payloads)
 
     async def erase_room(self, writes: WriteSet) -> None:
         """See ``ports.Hooks.erase_room``."""
@@ -363,9 +366,7 @@ class DurableObservers:
                 continue  # deleted meanwhile
             payload = payload_of(room.rows[0], events)
             if payload is None:
-                # There is nothing to tell: it was parked, and its event is not kept any more.
-                detail = f"the event {room.rows[0].event_id} is not kept any more"
-                self.parking.report("hook_event_expired", backlog, room.room_id, detail)
+                self.parking.report_expired(backlog, room.rows[0])
                 self._acknowledge(backlog, room)
             elif not self._offer(backlog, room, payload, contexts.get(room.room_id)):
                 backlog.ready.appendleft(room)

@@ -109,6 +109,13 @@ class Parking:
         if self._parts.on_fault is not None:
             self._parts.on_fault(kind, backlog.entry.hook, room_id, detail)
 
+    def report_expired(self, backlog: Backlog, row: ObserverRow) -> None:
+        """Tell operators that there is nothing to tell: it was parked, and replayed when its
+        event was not kept any more.
+        """
+        detail = f"the event {row.event_id} is not kept any more"
+        self.report("hook_event_expired", backlog, row.room_id, detail)
+
     def check_size(self, backlog: Backlog) -> None:
         """Park the oldest rows of a backlog that is too long."""
         if backlog.entry.backlog > backlog.entry.max_backlog and not backlog.trimming:

@@ -116,6 +116,10 @@ class HookRunner:
         self._parts.dispatcher.revise(org, event)
         self._observers.revise(org, event)
 
+    def rewrite(self, org: str, room_id: str, payloads: Mapping[str, bytes]) -> None:
+        """See ``ports.Hooks.rewrite``."""
+        self._observers.rewrite(org, room_id, payloads)
+
     def active_invocation_room(self, org: str, invocation_id: str) -> str | None:
         """See ``ports.Hooks.active_invocation_room``."""
         invocation = self._parts.dispatcher.find(invocation_id)
