@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roomd import v1 as pb
+from roomd_server.core import errors
 from roomd_server.core.answers import AnswerParts, Answers
 from roomd_server.core.bindings import Bindings
 from roomd_server.core.bus import FrameworkBus
@@ -215,7 +216,9 @@ class Engine:
         while True:
             try:
                 await work()
-            except Exception:  # boundary: a store that is down for a while must not end timers
+            except errors.Unavailable as error:
+                log.warning("background work waits: %s", error)
+            except Exception:  # boundary: whatever happens must not end timers
                 log.exception("background work stopped; starting it again")
             await self._clock.sleep(RESTART_SECONDS)
 

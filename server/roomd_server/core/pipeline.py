@@ -95,7 +95,7 @@ class Pipeline:
         Raises:
             ResourceExhausted: OVERLOADED.
             Unavailable: PROCESS_TIMEOUT, HOOK_BUDGET_EXHAUSTED or a store error; nothing
-                was written.
+                was written, unless it says that this is in doubt.
             NotFound: the room was deleted meanwhile.
             AlreadyExists: KEY_REUSED.
         """
@@ -237,6 +237,7 @@ class Pipeline:
             finally:
                 conclude(durable, error)
 
+        draft.writes.asker = durable
         draft.submit(settle)
         admission.event_data = draft.writes.event_data[0]
         return Pending(actor, admission, durable)

@@ -243,6 +243,9 @@ class WriteSet:
     handlers: Sequence[pb.Handler] = ()
     """Handlers that are no hooks: what workers said of themselves last."""
     removed_handlers: Sequence[str] = ()
+    asker: asyncio.Future[None] | None = None
+    """Who waits for the set, and is told by a store that it does not know for long whether the
+    set is stored. ``Settled`` is told the truth, when it is known."""
 
 
 Settled = Callable[[Exception | None], None]

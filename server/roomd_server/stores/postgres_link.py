@@ -95,6 +95,17 @@ def store_down(why: str = "the store does not answer; try again") -> Unavailable
     return Unavailable(pb.ERROR_REASON_STORE_DOWN, why, retry_after=RETRY_SECONDS)
 
 
+def store_in_doubt() -> Unavailable:
+    """What callers see whose writes were on their way when the database went away."""
+    return Unavailable(
+        pb.ERROR_REASON_STORE_DOWN,
+        "the store went away before it said whether this is stored; try again with the same "
+        "idempotency key, and it is stored once",
+        retry_after=RETRY_SECONDS,
+        metadata={"in_doubt": "true"},
+    )
+
+
 def store_closed() -> Unavailable:
     """What callers see of a store that was closed."""
     return Unavailable(pb.ERROR_REASON_STORE_DOWN, "the store is closed")

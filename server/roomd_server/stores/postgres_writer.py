@@ -31,6 +31,7 @@ from roomd_server.stores.postgres_link import (
     store_closed,
     store_down,
     store_error,
+    store_in_doubt,
 )
 from roomd_server.stores.postgres_rows import Heads, Place, Rows
 from roomd_server.stores.postgres_schema import CONFLICT, apply_migrations, outstanding
@@ -50,6 +51,8 @@ LINGER_SECONDS = 0.002
 """How long writes wait for company in a crowd: a transaction costs the same for 4 or 40."""
 DIAL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Pauses before the attempts to come back; the last one again and again."""
+DOUBT_SECONDS = 3.0
+"""How long the asker of a set whose fate is unknown is kept waiting."""
 CLOSE_TIMEOUT_SECONDS = 60.0
 
 _HEADS = """SELECT n,
@@ -79,7 +82,7 @@ class PostgresWriter:
 
     When the connection is lost, what waits is refused (STORE_DOWN), and so is what comes
     until it is back. Only the sets of the transaction that was under way wait for that: then
-    the database says whether they are in it.
+    the database says whether they are in it. Who asked for them need not wait so long.
 
     Args:
         url: Of the database.
@@ -373,6 +376,13 @@ class PostgresWriter:
         while self._jobs:
             conclude(self._jobs.popleft().done, store_down())
         self.on_change(False)
+        telling = self._loop.call_later(DOUBT_SECONDS, _tell_doubt, doubtful)
+        try:
+            await self._dial_until_back(doubtful)
+        finally:
+            telling.cancel()
+
+    async def _dial_until_back(self, doubtful: Sequence[_Pending]) -> None:
         attempt = 0
         while not self._closing:
             await asyncio.sleep(DIAL_SECONDS[min(attempt, len(DIAL_SECONDS) - 1)])
@@ -425,6 +435,12 @@ def _settle(batch: Sequence[_Pending], outcomes: Sequence[Exception | None]) -> 
             pending.then(outcome)
         except Exception:  # boundary: the others of the transaction must hear of it too
             log.exception("what follows a commit failed")
+
+
+def _tell_doubt(batch: Sequence[_Pending]) -> None:
+    for pending in batch:
+        if pending.writes.asker is not None:
+            conclude(pending.writes.asker, store_in_doubt())
 
 
 def _refusal(error: Exception) -> Exception:
