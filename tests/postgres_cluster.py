@@ -30,6 +30,8 @@ STOP_SECONDS = 10.0
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
 """Free in memory, to put a server there that need not outlive anything."""
+SMALL_SEGMENT_MIB = 1
+"""Of a write-ahead log apart: for small disks."""
 SLOW_AND_SAFE = {"fsync": "on", "full_page_writes": "on"}
 FAST = {"fsync": "off", "full_page_writes": "off"}
 """For tests that do not pull the plug."""
@@ -57,30 +59,46 @@ class Cluster:
     Args:
         durable: Whether it syncs.
         on_disk: Not in memory, also where there is room: to be measured.
+        data: Folder of what is stored, if it is to be a certain one.
+        wal: Folder of its write-ahead log, if that is to be another one.
     """
 
-    def __init__(self, *, durable: bool = False, on_disk: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        on_disk: bool = False,
+        data: Path | None = None,
+        wal: Path | None = None,
+    ) -> None:
         programs = binaries()
         assert programs is not None, "no PostgreSQL here: apt-get install postgresql"
         self._binaries = programs
         self._settings = {**SETTINGS, **(SLOW_AND_SAFE if durable else FAST)}
         self._user = _user()
         in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
-        folder = MEMORY if in_memory and not on_disk else None
-        self._home = Path(tempfile.mkdtemp(prefix="roomd-postgres-", dir=folder))
-        if self._user is not None:
-            os.chown(self._home, self._user.pw_uid, self._user.pw_gid)
+        self._home = self._folder(MEMORY if in_memory and not on_disk else None)
+        self._data = self._folder(data) if data else self._home / "data"
+        self._folders = {self._home, self._data}
         self._names = itertools.count()
         self._lent: list[str] = []
         self._server: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self._run("initdb", "-D", str(self._data), "-U", "roomd", "-A", "trust", "-E", "UTF8")
+        options = ["-U", "roomd", "-A", "trust", "-E", "UTF8"]
+        if wal:
+            apart = self._folder(wal)
+            self._folders.add(apart)
+            options += [f"--waldir={apart}", f"--wal-segsize={SMALL_SEGMENT_MIB}"]
+        self._run("initdb", "-D", str(self._data), *options)
 
-    @property
-    def _data(self) -> Path:
-        return self._home / "data"
+    def _folder(self, within: Path | None) -> Path:
+        """Make a folder that the server may write to."""
+        made = Path(tempfile.mkdtemp(prefix="roomd-postgres-", dir=within))
+        if self._user is not None:
+            os.chown(made, self._user.pw_uid, self._user.pw_gid)
+        return made
 
     def url(self, database: str = "postgres") -> str:
         """Where a database of it is."""
@@ -100,6 +118,11 @@ class Cluster:
             assert self._server.poll() is None, (self._home / "log").read_text()
             assert time.monotonic() < end, "PostgreSQL does not start"
             time.sleep(0.05)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process lives."""
+        return self._server is not None and self._server.poll() is None
 
     def stop_at_once(self) -> None:
         """Stop it as an operator in a hurry does (SIGQUIT: no goodbye, no checkpoint)."""
@@ -132,7 +155,8 @@ class Cluster:
     def remove(self) -> None:
         """Stop it and remove its folder."""
         self._end(signal.SIGQUIT)
-        shutil.rmtree(self._home, ignore_errors=True)
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def create(self, template: str = "template1") -> str:
         """Make a database; its URL."""

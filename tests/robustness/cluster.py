@@ -1,4 +1,4 @@
-"""A real ``roomd serve`` on a SQLite file: started, killed, started again where it was."""
+"""A real ``roomd serve``: started, killed, started again where it was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
 
 KEY = "rd_dev_0123456789abcdef0123456789abcdef"
 START_SECONDS = 30.0
@@ -24,20 +23,20 @@ class DiedStarting(Exception):
 
 
 class Cluster:
-    """One server on one port and one file.
+    """One server on one port and one store.
 
     Args:
-        folder: Where its file is.
+        store: URL of its store.
         program: What Python runs; another one than ``SERVER`` shows a server that breaks a
             promise.
         options: More options of the command.
     """
 
     def __init__(
-        self, folder: Path, program: tuple[str, ...] = SERVER, options: tuple[str, ...] = ()
+        self, store: str, program: tuple[str, ...] = SERVER, options: tuple[str, ...] = ()
     ) -> None:
         self.address = f"127.0.0.1:{_free_port()}"
-        self._store = f"sqlite:///{folder / 'rooms.db'}"
+        self._store = store
         self._program = program
         self._options = options
         self._process: Process | None = None

@@ -68,7 +68,7 @@ class Drill:
 
     def __init__(self, site: Site, size: Size) -> None:
         program = (ALTERED, ",".join(site.without)) if site.without else SERVER
-        self.cluster = Cluster(site.folder, program)
+        self.cluster = Cluster(site.store, program)
         self.size = size
         self.chance = random.Random(size.seed)
         self.audit = Audit()

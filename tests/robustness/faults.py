@@ -34,9 +34,30 @@ FAULTS: tuple[Fault, ...] = (
     r16_two_bots.FAULT,
     r17_clock_jumps.FAULT,
     r18_disk_full.FAULT,
+    r18_disk_full.FAULT_OF_LOG,
     r19_fuzz.FAULT,
     d2_durable_observer.FAULT,
     d3_hostile_frames.FAULT,
     d4_slow_worker.FAULT,
     d5_soak.FAULT,
 )
+
+STORES = ("sqlite", "postgres")
+"""Where faults are tried."""
+
+NOT_ABOUT_THE_STORE = {
+    "R08": "streams that die: nothing is stored or read meanwhile",
+    "R10": "subscriptions that are idle: they read nothing",
+    "R11": "subscriptions that come and go: what they may leave is in the process",
+}
+"""Faults that are tried on SQLite alone, and why."""
+
+OWN_ON_POSTGRES = ("R18", "R18L")
+"""Faults that come about in another way there, or there only."""
+
+
+def stores_of(fault: Fault) -> tuple[str, ...]:
+    """The stores that a fault is tried on."""
+    if fault is r18_disk_full.FAULT_OF_LOG:
+        return STORES[1:]
+    return STORES[:1] if fault.fault_id in NOT_ABOUT_THE_STORE else STORES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,47 +30,62 @@ from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.entries import HookEntry
 from roomd_server.hooks.seats import Seat
 from roomd_server.hooks.stream import HookStreams
+from roomd_server.stores.postgres_writer import PostgresWriter
 from roomd_server.stores.sqlite_writer import SqliteWriter
 from roomd_server.system import SystemClock
 from roomd_server.wiring import Server
 
 without = ALTERATIONS.named
 
-submit = SqliteWriter.submit
 
 # ------------------------------------------------------------------ store and lanes
+
+
+Submit = Callable[[Any, WriteSet, Settled], None]
+
+
+def put_on_stores(put: Put, instead: Callable[[Submit, Any, WriteSet, Settled], None]) -> None:
+    """Let either store take write sets by ``instead``, which is given what it replaces."""
+    for writer in (SqliteWriter, PostgresWriter):
+        put(writer, "submit", _in_place_of(writer.submit, instead))
+
+
+def _in_place_of(
+    submit: Submit, instead: Callable[[Submit, Any, WriteSet, Settled], None]
+) -> Submit:
+    return lambda self, writes, then: instead(submit, self, writes, then)
 
 
 @without("durable-acknowledgements")
 def acknowledge_early(put: Put) -> None:
     """Everybody is answered when the writes are handed in, not when they are durable."""
 
-    def early(self: SqliteWriter, writes: WriteSet, then: Settled) -> None:
+    def early(submit: Submit, self: Any, writes: WriteSet, then: Settled) -> None:
         submit(self, writes, lambda _error: None)
         self._loop.call_soon(then, None)
 
-    put(SqliteWriter, "submit", early)
+    put_on_stores(put, early)
 
 
 @without("observer-rows")
 def forget_rows(put: Put) -> None:
     """What durable observers are to see is known to the process only, and not stored."""
 
-    def without_rows(self: SqliteWriter, writes: WriteSet, then: Settled) -> None:
+    def without_rows(submit: Submit, self: Any, writes: WriteSet, then: Settled) -> None:
         submit(self, dataclasses.replace(writes, observer_rows=()), then)
 
-    put(SqliteWriter, "submit", without_rows)
+    put_on_stores(put, without_rows)
 
 
 @without("stored-keys")
 def forget_keys(put: Put) -> None:
     """Keys are known to the process only, and not stored."""
 
-    def without_keys(self: SqliteWriter, writes: WriteSet, then: Settled) -> None:
+    def without_keys(submit: Submit, self: Any, writes: WriteSet, then: Settled) -> None:
         writes.keys = ()
         submit(self, writes, then)
 
-    put(SqliteWriter, "submit", without_keys)
+    put_on_stores(put, without_keys)
 
 
 @without("recovery")

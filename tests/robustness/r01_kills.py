@@ -25,7 +25,7 @@ class Size:
 async def run(site: Site, size: Size) -> Report:
     """Kill the server at every point, again and again."""
     plan = Plan(size.points * size.rounds, rooms=size.rooms, seed=size.seed)
-    history, violations = await run_rounds(site.folder, plan)
+    history, violations = await run_rounds(site.store, plan)
     report = Report()
     ready = [crash.ready_seconds for crash in history.crashes if crash.ready_seconds]
     retried = sum(send.attempts > len(send.acks) for send in history.sends.values())

@@ -1,11 +1,10 @@
-"""Rounds of R03: restart PostgreSQL in a hurry under traffic, again and again."""
+"""Rounds of R03: restart PostgreSQL in a hurry under traffic, or kill it, again and again."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 from checker import Violation, check
@@ -28,6 +27,8 @@ class Plan:
     """What to do."""
 
     restarts: int
+    kills: int = 0
+    """Besides: ended with SIGKILL, postmaster and backends."""
     rooms: int = 8
     program: tuple[str, ...] = SERVER
     away_seconds: float = 0.5
@@ -47,19 +48,19 @@ class Report:
     """Times away in which health said so."""
 
 
-async def run(folder: Path, database: Database, plan: Plan) -> Report:
-    """Restart it as often as planned; what happened, and what broke a promise."""
-    url = await database.acreate()
-    server = Cluster(folder, plan.program, (f"--store={url}",))
+async def run(database: Database, plan: Plan) -> Report:
+    """End and start it as often as planned; what happened, and what broke a promise."""
+    server = Cluster(await database.acreate(), plan.program)
     await server.start()
     traffic = Traffic(server.address, plan.rooms)
     report = Report(traffic.history, [], [], 0)
     try:
         await traffic.prepare()
         traffic.start()
-        for _ in range(plan.restarts):
+        ends = [database.stop_at_once] * plan.restarts + [database.kill] * plan.kills
+        for end in ends:
             await asyncio.sleep(TRAFFIC_SECONDS)
-            await asyncio.to_thread(database.stop_at_once)
+            await asyncio.to_thread(end)
             report.not_serving += await _says_so(server.address, plan.away_seconds)
             await asyncio.to_thread(database.start)
             report.back_seconds.append(await _acknowledged(traffic.history))

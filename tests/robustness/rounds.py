@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from checker import Violation, check
 from cluster import SERVER, Cluster, DiedStarting
@@ -33,16 +32,16 @@ class Plan:
     """The failpoints, one after another."""
     rooms: int = 4
     program: tuple[str, ...] = SERVER
-    options: tuple[str, ...] = ()
-    """More options of the server, such as another ``--store``."""
     settle_seconds: float = 30.0
     """How long everything may take to arrive after the last crash."""
     seed: int = 1
 
 
-async def run(folder: Path, plan: Plan) -> tuple[History, list[Violation]]:
-    """Kill it at every point of the plan; what happened, and what broke a promise."""
-    cluster = Cluster(folder, plan.program, plan.options)
+async def run(store: str, plan: Plan) -> tuple[History, list[Violation]]:
+    """Kill the server of a store at every point of the plan; what happened, and what broke a
+    promise.
+    """
+    cluster = Cluster(store, plan.program)
     chance = random.Random(plan.seed)
     await cluster.start(program=SERVER)  # what is there from the beginning is there for sure
     traffic = Traffic(cluster.address, plan.rooms)

@@ -1,4 +1,6 @@
-"""Where a fault is tried: a server with its alterations, in this process or in one of its own."""
+"""Where a fault is tried: a server with its alterations, in this process or in one of its own,
+and its store.
+"""
 
 from __future__ import annotations
 
@@ -41,19 +43,24 @@ class Running(NamedTuple):
 
 @dataclass(frozen=True)
 class Site:
-    """A folder, and what is altered."""
+    """A folder, what is altered, and where rooms are kept."""
 
     folder: Path
     without: tuple[str, ...] = ()
     """Precautions that are taken away."""
+    database: str = ""
+    """URL of a PostgreSQL database; empty: a SQLite file in the folder."""
+
+    @property
+    def store(self) -> str:
+        """URL of the store."""
+        return self.database or f"sqlite:///{self.folder / 'rooms.db'}"
 
     @asynccontextmanager
-    async def embedded(
-        self, *alterations: str, file: str = "rooms.db", **options: object
-    ) -> AsyncIterator[Running]:
+    async def embedded(self, *alterations: str, **options: object) -> AsyncIterator[Running]:
         """A server in this process: quick to start, for what needs no memory to be measured."""
         with ALTERATIONS.applied((*alterations, *self.without)):
-            made = await start_embedded(str(self.folder / file), options)
+            made = await start_embedded(options={"store": self.store, **options})
             try:
                 yield Running(made.address, made.key, psutil.Process())
             finally:
@@ -66,7 +73,7 @@ class Site:
         """A server in a process of its own."""
         names = (*alterations, *self.without)
         program = (ALTERED, ",".join(names)) if names else SERVER
-        cluster = Cluster(self.folder, program, options)
+        cluster = Cluster(self.store, program, options)
         await cluster.start()
         try:
             yield Running(cluster.address, KEY, psutil.Process(cluster.pid))

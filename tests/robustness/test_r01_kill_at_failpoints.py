@@ -15,26 +15,20 @@ import pytest
 from checker import repeated
 from history import History
 from rounds import MAX_READY_SECONDS, POINTS, Plan, run
+from site_of_test import ALTERED, Site
 
 from roomd_server import failpoints
 
 ROUNDS = 1
-ALTERED = str(Path(__file__).with_name("altered_server.py"))
 
 
 def test_the_rounds_know_every_failpoint() -> None:
     assert set(POINTS) | set(d2_durable_observer.POINTS) == set(failpoints.POINTS)
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
 @pytest.mark.slow
-async def test_nothing_is_lost_or_doubled(
-    tmp_path: Path, store: str, request: pytest.FixtureRequest
-) -> None:
-    options: tuple[str, ...] = ()
-    if store == "postgres":
-        options = (f"--store={await request.getfixturevalue('postgres').acreate()}",)
-    history, violations = await run(tmp_path, Plan(POINTS * ROUNDS, options=options))
+async def test_nothing_is_lost_or_doubled(site: Site) -> None:
+    history, violations = await run(site.store, Plan(POINTS * ROUNDS))
     assert violations == []
     assert history.surprises == []
     assert {crash.exit_code for crash in history.crashes} == {-signal.SIGKILL}
@@ -70,5 +64,5 @@ async def test_the_checker_sees_a_missing_precaution(
     tmp_path: Path, without: str, point: str, promise: str
 ) -> None:
     plan = Plan((point, point), program=(ALTERED, without), settle_seconds=2.0)
-    _, violations = await run(tmp_path, plan)
+    _, violations = await run(Site(tmp_path).store, plan)
     assert promise in {violation.promise for violation in violations}
