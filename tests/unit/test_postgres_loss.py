@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import asyncpg
 import pytest
-from sqlite_parts import RealClock, room_set
+from sqlite_parts import RealClock, event_set, room_set
 
 from postgres_cluster import Cluster
 from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import StoreConflict, WriteSet
 from roomd_server.failpoints import Failpoints
+from roomd_server.stores import erasing
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.postgres_link import READERS, StoreInUse
 
@@ -179,6 +180,25 @@ async def test_restarts_under_traffic_lose_nothing(server: Cluster, store: Postg
     while page := await store.list_rooms("acme", pb.ListRoomsRequest(), (found or [""])[-1], 500):
         found += [room.room_id for room in page]
     assert found == sorted(acknowledged)
+
+
+async def test_a_room_goes_on_being_erased_when_the_database_is_back(
+    server: Cluster, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "ERASE_STEP_ROWS", 1)
+    watcher = Watcher(store)
+    await store.commit(room_set("long"))
+    for index in range(50):
+        await store.commit(event_set("long", index))
+    await store.commit(WriteSet("acme", "long", delete_room=True))
+    held = store.commit(room_set("long"))
+    await asyncio.to_thread(server.kill)
+    await watcher.away()
+    assert is_down(await outcome(held))
+    await asyncio.to_thread(server.start)
+    await watcher.back()
+    assert await outcome(store.commit(room_set("long"))) is None
+    assert await store.get_event("acme", "long", index=49) is None
 
 
 async def test_a_database_has_one_owner(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ from roomd import v1 as pb
 from roomd_server.core.ports import ObserverRow, StoreConflict, WriteSet
 from roomd_server.core.times import seconds_of
 from roomd_server.stores import postgres_tables as t
-from roomd_server.stores.postgres_tables import Note, Row, Statement, Write, escaped, together
+from roomd_server.stores.postgres_erasing import begin_erasing
+from roomd_server.stores.postgres_tables import Note, Row, Statement, Write, together
 
 MAX_HEADS = 50_000
 """Rooms whose log position is kept in memory."""
@@ -261,8 +262,7 @@ class Rows:
     def _erase_room(self, org: str, room_id: str) -> None:
         if self._collected():
             self._flush()
-        arguments = (escaped(org), escaped(room_id), escaped(f"room:{room_id}"))
-        self._statements.append(Statement(t.ROOM_ERASE, arguments, t.ERASE_SECONDS))
+        self._statements += begin_erasing(org, room_id)
         self._noted = False
         self._heads.staged[(org, room_id)] = (0, 0)
 

@@ -170,10 +170,16 @@ _HORIZONS = (
     )""",
 )
 
+_ERASURES = (
+    # Rooms that are gone and of whose history something is left.
+    f"CREATE TABLE erasures (org {_ID}, room_id {_ID}, PRIMARY KEY (org, room_id))",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, handlers, search", _INITIAL),
     Migration(2, "what durable observers have still to see", _OBSERVER_ROWS),
     Migration(3, "where the log of a room begins", _HORIZONS),
+    Migration(4, "rooms that are being erased", _ERASURES),
 )
 
 

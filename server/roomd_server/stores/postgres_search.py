@@ -28,6 +28,7 @@ BY_LENGTH = 2
 _FIND = f"""SELECT e.data FROM search s JOIN events e ON e.id = s.id
     WHERE s.words @@ $1::text::tsquery AND e.org = $2 AND ($3 = '' OR e.room_id = $3)
         AND NOT e.deleted AND e.status <> $4
+        AND NOT EXISTS (SELECT 1 FROM erasures g WHERE g.org = e.org AND g.room_id = e.room_id)
     ORDER BY ts_rank(s.words, $5::text::tsquery, {BY_LENGTH}) DESC, s.id DESC LIMIT $6 OFFSET $7"""
 
 

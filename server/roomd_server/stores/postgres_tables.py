@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from roomd_server.stores.postgres_link import COMMAND_SECONDS
-
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
 
@@ -214,39 +212,6 @@ OBSERVER_ROWS_OF_HOOK_REMOVE = _delete("observer_rows", "org text, hook text")
 CONFLICT_OF_TABLE = {"rooms": "room", "events": LOG, "changes": LOG}
 """Table → what ``StoreConflict`` names when a row of it exists already."""
 
-OF_A_ROOM = (
-    "rooms",
-    "events",
-    "bindings",
-    "participants",
-    "tasks",
-    "observations",
-    "deliveries",
-    "delivery_provider_ids",
-    "markers",
-    "changes",
-    "queued",
-    "observer_rows",
-    "horizons",
-)
-"""Tables whose rows go with their room."""
-
-_OF_ROOM = "WHERE org = $1 AND room_id = $2"
-ROOM_ERASE = (
-    ", ".join(
-        (
-            "WITH gone AS (SELECT id FROM events WHERE org = $1 AND room_id = $2)",
-            "search_ AS (DELETE FROM search WHERE id IN (SELECT id FROM gone))",
-            "stale_ AS (DELETE FROM search_stale WHERE id IN (SELECT id FROM gone))",
-            *(f"{table}_ AS (DELETE FROM {table} {_OF_ROOM})" for table in OF_A_ROOM),
-        )
-    )
-    + " DELETE FROM keys WHERE org = $1 AND scope = $3"
-)
-
-ERASE_SECONDS = 600.0
-"""How long the rows of a room may take to go: it may have had millions."""
-
 COMMITTED = "UPDATE last_commit SET writer = $1, number = {number} WHERE one"
 
 
@@ -255,8 +220,6 @@ class Statement(NamedTuple):
 
     sql: str
     arguments: tuple[object, ...]
-    seconds: float = COMMAND_SECONDS
-    """How long it may take."""
 
 
 class Note(NamedTuple):

@@ -21,6 +21,8 @@ from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Settled, StoreConflict, WriteSet
 from roomd_server.core.tallies import StoreTallies
 from roomd_server.core.waiting import conclude
+from roomd_server.stores.erasing import Erasing, Key
+from roomd_server.stores.postgres_erasing import erase_step, finish_erasures
 from roomd_server.stores.postgres_link import (
     COMMAND_SECONDS,
     LOCK_SECONDS,
@@ -104,6 +106,7 @@ class PostgresWriter:
         self._wake = asyncio.Event()
         self._closing = False
         self._heads = Heads()
+        self.erasing = Erasing(self._erase, self.submit, lambda: self._closing)
         self._task: asyncio.Task[None] | None = None
         self._outcomes: Outcomes | None = None
         """What becomes of the sets of the open transaction if it is committed."""
@@ -129,6 +132,7 @@ class PostgresWriter:
         try:
             await self._take_over(LOCK_SECONDS)
             await apply_migrations(self._conn)
+            await finish_erasures(self._conn)
             await self._conn.execute("UPDATE last_commit SET writer = $1, number = 0", self._name)
         except BaseException as error:
             self._drop()
@@ -155,7 +159,9 @@ class PostgresWriter:
             self._loop.call_soon(then, store_down())
         elif len(self._commits) >= MAX_PENDING_SETS:
             self._loop.call_soon(then, store_down("too many writes wait for the store; try again"))
-        else:
+        elif not self.erasing.holds(writes, then):
+            if writes.delete_room:
+                then = self.erasing.follow(writes, then)
             self._commits.append(_Pending(writes, then))
             self._wake.set()
 
@@ -175,6 +181,9 @@ class PostgresWriter:
         self._wake.set()
         result: T = await job.done
         return result
+
+    async def _erase(self, key: Key) -> bool:
+        return await self.run(lambda conn: erase_step(conn, key))
 
     async def close(self) -> None:
         """Finish what was handed in, then let go of the database. Idempotent.
@@ -325,11 +334,9 @@ class PostgresWriter:
         for number, index, change in await self._conn.fetch(_HEADS, orgs, rooms):
             self._heads.learn(places[number - 1], (index, change))
 
-    async def _execute(
-        self, sql: str, arguments: Sequence[object] = (), seconds: float = COMMAND_SECONDS
-    ) -> None:
+    async def _execute(self, sql: str, arguments: Sequence[object] = ()) -> None:
         self.statements += 1
-        await self._conn.execute(sql, *arguments, timeout=seconds)
+        await self._conn.execute(sql, *arguments, timeout=COMMAND_SECONDS)
 
     async def _roll_back(self) -> None:
         self._heads.staged.clear()
@@ -370,7 +377,7 @@ class PostgresWriter:
         """
         self.is_up = False
         self._heads.forget()
-        waiting = [*self._commits]
+        waiting = [*self._commits, *(_Pending(*held) for held in self.erasing.release())]
         self._commits.clear()
         _settle(waiting, [store_down() for _ in waiting])
         while self._jobs:

@@ -10,13 +10,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from roomd_server.stores import erasing
+from roomd_server.stores.erasing import Key
 from roomd_server.stores.sqlite_statements import REWIND_SEARCH
-
-ERASE_STEP_ROWS = 500
-"""Rows of each table that one step takes: some 15 ms."""
-
-Key = tuple[str, str]
-"""Organization, room."""
 
 GOES_AT_ONCE = (
     "rooms",
@@ -63,7 +59,7 @@ def erase_step(conn: sqlite3.Connection, org: str, room_id: str) -> bool:
     erased = [_erase_some(conn, table, org, room_id) for table in GOES_IN_STEPS]
     # Ids of erased events may be given again.
     conn.execute(REWIND_SEARCH)
-    if max(erased) == ERASE_STEP_ROWS:
+    if max(erased) == erasing.ERASE_STEP_ROWS:
         return False
     conn.execute("DELETE FROM erasures WHERE org = ? AND room_id = ?", (org, room_id))
     return True
@@ -89,7 +85,7 @@ def _erase_words(conn: sqlite3.Connection, org: str, room_id: str) -> None:
     for table, key in (("search", "rowid"), ("search_stale", "id")):
         conn.execute(
             f"DELETE FROM {table} WHERE {key} IN ({_some('events')})",
-            (org, room_id, ERASE_STEP_ROWS),
+            (org, room_id, erasing.ERASE_STEP_ROWS),
         )
 
 
@@ -97,7 +93,8 @@ def _erase_some(conn: sqlite3.Connection, table: str, org: str, room_id: str) ->
     scope = f"room:{room_id}" if table == "keys" else room_id
     key = GOES_IN_STEPS[table]
     return conn.execute(
-        f"DELETE FROM {table} WHERE ({key}) IN ({_some(table)})", (org, scope, ERASE_STEP_ROWS)
+        f"DELETE FROM {table} WHERE ({key}) IN ({_some(table)})",
+        (org, scope, erasing.ERASE_STEP_ROWS),
     ).rowcount
 
 

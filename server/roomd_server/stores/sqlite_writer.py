@@ -19,6 +19,7 @@ from roomd import v1 as pb
 from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import Clock, Settled, StoreConflict, WriteSet
 from roomd_server.core.tallies import StoreTallies
+from roomd_server.stores.erasing import Erasing, Key
 from roomd_server.stores.schema import SchemaTooNew
 from roomd_server.stores.sqlite_erasing import erase_step, finish_erasures
 from roomd_server.stores.sqlite_rows import Heads, Rows
@@ -48,7 +49,6 @@ WAL_CHECKPOINT_PAGES = 4000
 """The log is copied into the file about every 16 MiB."""
 WRITER_CACHE_KIB = 65_536
 CLOSE_TIMEOUT_SECONDS = 60.0
-ERASE_RETRY_SECONDS = 1.0
 
 _READ_ONLY_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
@@ -134,8 +134,7 @@ class SqliteWriter:
         self._loop = loop
         self._wake = threading.Condition()
         self._commits: deque[_Pending] = deque()  # bounded: MAX_PENDING_SETS
-        self._erasing: dict[tuple[str, str], list[_Pending]] = {}
-        """Rooms that are being erased, and what waits for that."""
+        self.erasing = Erasing(self._erase, self.submit, lambda: self._closing)
         self._jobs: deque[_Job] = deque()  # bounded: by the readers' calls in flight
         self._in_flight = 0
         self._ringing = False
@@ -184,44 +183,16 @@ class SqliteWriter:
             self._loop.call_soon(then, _closed())
         elif len(self._commits) >= MAX_PENDING_SETS:
             self._loop.call_soon(then, _too_many())
-        elif self._erasing and (writes.org, writes.room_id) in self._erasing:
-            self._erasing[(writes.org, writes.room_id)].append(_Pending(writes, then))
-        else:
+        elif not self.erasing.holds(writes, then):
             if writes.delete_room:
-                then = self._erases(writes, then)
+                then = self.erasing.follow(writes, then)
             self._commits.append(_Pending(writes, then))
             if not self._ringing:
                 self._ringing = True
                 self._ring_soon()
 
-    def _erases(self, writes: WriteSet, then: Settled) -> Settled:
-        """Let the room's next sets, of a new room with its id, wait until nothing is left."""
-        key = (writes.org, writes.room_id)
-        self._erasing[key] = []  # bounded: by the calls in flight
-
-        def gone(error: Exception | None) -> None:
-            if error is None:
-                self._erase_rest(key)
-            else:
-                self._erased(key)
-            then(error)
-
-        return gone
-
-    def _erase_rest(self, key: tuple[str, str]) -> None:
-        def stepped(step: asyncio.Future[bool]) -> None:
-            if step.exception() is None:
-                (self._erased if step.result() else self._erase_rest)(key)
-            elif self._closing:
-                self._erased(key)  # the next start finishes it
-            else:
-                self._loop.call_later(ERASE_RETRY_SECONDS, self._erase_rest, key)
-
-        self.run(lambda conn: erase_step(conn, *key)).add_done_callback(stepped)
-
-    def _erased(self, key: tuple[str, str]) -> None:
-        for held in self._erasing.pop(key):
-            self.submit(*held)
+    async def _erase(self, key: Key) -> bool:
+        return await self.run(lambda conn: erase_step(conn, *key))
 
     def _ring_soon(self) -> None:
         # Not at once: everything that is handed in before the loop comes round shares the

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlite_parts import RealClock, event_set, room_set
+from sqlite_parts import event_set, room_set
 
 from roomd import v1 as pb
 from roomd_server.core.ports import (
@@ -18,11 +17,14 @@ from roomd_server.core.ports import (
     StoreConflict,
     WriteSet,
 )
-from roomd_server.stores import sqlite_erasing
+from roomd_server.stores import erasing, postgres_erasing, sqlite_erasing, sqlite_statements
+from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
-from roomd_server.stores.sqlite_erasing import GOES_AT_ONCE, GOES_IN_STEPS
-from roomd_server.stores.sqlite_statements import TABLES
 
+Durable = SqliteStore | PostgresStore
+
+BESIDE = ("events", "erasures", "search", "search_stale")
+"""Tables of which nothing may be left either."""
 ORG = "acme"
 EVENTS = 57
 """Of the room that is deleted: several steps of ten."""
@@ -30,18 +32,18 @@ EVENTS = 57
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_erasing, "ERASE_STEP_ROWS", 10)
+    monkeypatch.setattr(erasing, "ERASE_STEP_ROWS", 10)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(str(tmp_path / "store.db"), clock=RealClock())
+async def store(reopen: Callable[[], Awaitable[Durable]]) -> AsyncIterator[Durable]:
+    opened = await reopen()
     await fill(opened)
     yield opened
     await opened.close()
 
 
-async def fill(store: SqliteStore) -> None:
+async def fill(store: Durable) -> None:
     """A room with some of everything that there is much of."""
     await store.commit(room_set("big"))
     for index in range(EVENTS):
@@ -66,26 +68,26 @@ def delete(room_id: str = "big") -> WriteSet:
     return WriteSet(ORG, room_id, delete_room=True)
 
 
-async def left(store: SqliteStore) -> int:
+async def left(store: Durable) -> int:
     """Rows of anything."""
-
-    def count(conn: object) -> int:
-        tables = (*GOES_AT_ONCE, *GOES_IN_STEPS, "erasures", "search", "search_stale")
-        return sum(
-            conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # type: ignore[attr-defined]
-            for table in tables
-        )
-
-    return await store.writer.run(count)
+    of_store = sqlite_erasing if isinstance(store, SqliteStore) else postgres_erasing
+    tables = {*of_store.GOES_AT_ONCE, *of_store.GOES_IN_STEPS, *BESIDE}
+    sql = f"SELECT {' + '.join(f'(SELECT count(*) FROM {table})' for table in tables)}"
+    if isinstance(store, SqliteStore):
+        return int(await store.writer.run(lambda conn: conn.execute(sql).fetchone()[0]))
+    return int(await store.writer.run(lambda conn: conn.fetchval(sql)))
 
 
 def test_every_table_of_a_room_is_erased() -> None:
     """A new table must say when its rows go."""
-    of_rooms = {name for name in TABLES if " " not in name} - {"channels", "hooks", "handlers"}
-    assert {*GOES_AT_ONCE, *GOES_IN_STEPS} == of_rooms | {"horizons"}
+    tables = {name for name in sqlite_statements.TABLES if " " not in name}
+    of_rooms = (tables | {"horizons"}) - {"channels", "hooks", "handlers"}
+    assert {*sqlite_erasing.GOES_AT_ONCE, *sqlite_erasing.GOES_IN_STEPS} == of_rooms
+    of_postgres = {*postgres_erasing.GOES_AT_ONCE, *postgres_erasing.GOES_IN_STEPS, "events"}
+    assert of_postgres == of_rooms
 
 
-async def test_a_room_is_gone_with_the_commit_and_its_history_soon(store: SqliteStore) -> None:
+async def test_a_room_is_gone_with_the_commit_and_its_history_soon(store: Durable) -> None:
     await store.commit(delete())
     assert await store.load_room(ORG, "big") is None
     assert await store.unfinished_deliveries(None, 10) == []
@@ -94,7 +96,7 @@ async def test_a_room_is_gone_with_the_commit_and_its_history_soon(store: Sqlite
     assert await left(store) == 1
 
 
-async def test_others_commit_while_a_room_is_erased(store: SqliteStore) -> None:
+async def test_others_commit_while_a_room_is_erased(store: Durable) -> None:
     """What came with the deletion is not behind all of it."""
     erased: list[int] = []
     gone = store.commit(delete())
@@ -107,7 +109,7 @@ async def test_others_commit_while_a_room_is_erased(store: SqliteStore) -> None:
     await again
 
 
-async def test_a_new_room_of_the_id_waits_until_nothing_is_left(store: SqliteStore) -> None:
+async def test_a_new_room_of_the_id_waits_until_nothing_is_left(store: Durable) -> None:
     gone = store.commit(delete())
     made = store.commit(room_set("big"))
     said = store.commit(event_set("big", 0, "fresh"))
@@ -123,13 +125,13 @@ async def test_a_new_room_of_the_id_waits_until_nothing_is_left(store: SqliteSto
 
 
 async def test_a_start_finishes_what_a_stop_left(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Durable, reopen: Callable[[], Awaitable[Durable]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store.writer, "_erase_rest", lambda _: None)
+    monkeypatch.setattr(store.writer.erasing, "go_on", lambda _: None)
     await store.commit(delete())
     assert await left(store) > EVENTS
     await store.close()
-    later = await SqliteStore.open(str(tmp_path / "store.db"), clock=RealClock())
+    later = await reopen()
     try:
         assert await left(later) == 0
         await later.commit(room_set("big"))
@@ -137,7 +139,7 @@ async def test_a_start_finishes_what_a_stop_left(
         await later.close()
 
 
-async def test_a_deletion_that_fails_lets_the_others_go_on(store: SqliteStore) -> None:
+async def test_a_deletion_that_fails_lets_the_others_go_on(store: Durable) -> None:
     refused = delete()
     refused.keys = [KeyRecord("room:big", "k0", b"", b"", 9e12)]
     failing = store.commit(refused)
