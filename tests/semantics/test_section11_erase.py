@@ -259,6 +259,6 @@ async def test_s11_nothing_of_an_erased_room_is_left(h: House) -> None:
     await h.do(pb.DeleteHookRequest(name="away"))
     await h.do(pb.DeleteRoomRequest(room_id="r1"))
     await h.room("r1")  # waits until it is gone
-    await h.server._store.purge_words()
+    await h.engine.retention.sweep()
     assert await tables_with(h, CANARY) == set()
     assert not (await h.do(pb.SearchEventsRequest(query=CANARY))).hits

@@ -165,6 +165,11 @@ async def test_s11_the_command_writes_lines_of_json(
     assert 0 < len(capsys.readouterr().out.splitlines()) < len(lines)
 
 
+async def test_s11_the_command_makes_a_room_that_keeps_its_events_for_days(h: House) -> None:
+    assert await run(h, "room", "create", "r9", "--retention-days", "2.5") == 0
+    assert (await h.state("r9")).retention.events.seconds == 216_000
+
+
 async def test_s11_a_token_of_another_export_is_refused(h: House) -> None:
     await fill(h)
     page = await h.do(pb.ExportRoomRequest(room_id="r1", page_size=1))

@@ -15,6 +15,7 @@ from rooms_kit import House, house
 
 from roomd import v1 as pb
 from roomd_server.core import retention
+from roomd_server.core.errors import Unavailable
 from roomd_server.core.ports import ObserverQuery, WriteSet
 from roomd_server.core.times import duration
 
@@ -244,6 +245,30 @@ async def test_s11_p4_what_goes_while_a_page_is_read_is_told(
     monkeypatch.setattr(store, "trim_room", watched)
     await sweep(h)
     assert reasons == ["HISTORY_TRUNCATED"]
+
+
+async def test_s11_p4_a_store_that_fails_leaves_no_hole_untold(
+    h: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it removed anything before it failed; the next sweep makes it true."""
+    await h.room("r1", "ws", retention=keep(events=1.5))
+    await say_daily(h, 4)
+    trim = h.server._store.trim_room
+
+    async def failing(org: str, room_id: str, index: int) -> object:
+        await trim(org, room_id, index - 1)
+        raise Unavailable(pb.ERROR_REASON_STORE_DOWN, "away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(h.server._store, "trim_room", failing)
+        with pytest.raises(Unavailable):
+            await sweep(h)
+        late = await h.failure(pb.ListEventsRequest(room_id="r1", after_index=0))
+        assert late.reason == "HISTORY_TRUNCATED"
+    await sweep(h)
+    whole = await listed(h)
+    assert whole.oldest_index == whole.events[0].index
+    assert await kept(h) == ["day2", "day3"]
 
 
 async def test_s11_p4_a_change_of_an_event_that_is_gone_tells_its_ids_alone(h: House) -> None:

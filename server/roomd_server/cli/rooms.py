@@ -20,6 +20,7 @@ from roomd_server.cli.client import (
 )
 from roomd_server.core.transcode import text_of
 
+DAY_SECONDS = 86_400
 Subparsers = Any  # argparse names its own type only privately
 
 
@@ -39,6 +40,9 @@ def add(subparsers: Subparsers) -> None:
     )
     create.add_argument("--inactive-after", type=float, default=0, metavar="SECONDS")
     create.add_argument("--closed-after", type=float, default=0, metavar="SECONDS")
+    create.add_argument(
+        "--retention-days", type=float, help="how long events are kept; else as the server says"
+    )
     add_connection(create)
     create.set_defaults(run=create_room)
 
@@ -101,9 +105,15 @@ async def create_room(options: argparse.Namespace) -> int:
         timers.inactive_after.CopyFrom(Duration(seconds=int(options.inactive_after)))
     if options.closed_after:
         timers.closed_after.CopyFrom(Duration(seconds=int(options.closed_after)))
+    retention = None
+    if options.retention_days is not None:
+        kept = Duration(seconds=int(options.retention_days * DAY_SECONDS))
+        retention = pb.RoomRetention(events=kept)
     async with connect(options) as channel:
         response = await RoomServiceStub(channel).CreateRoom(
-            pb.CreateRoomRequest(room_id=options.room_id, labels=labels, timers=timers),
+            pb.CreateRoomRequest(
+                room_id=options.room_id, labels=labels, timers=timers, retention=retention
+            ),
             metadata=metadata(options),
             timeout=CALL_SECONDS,
         )

@@ -97,6 +97,8 @@ class RoomLifecycle:
         self._clock = clock
         self._ids = ids
         self._notifier = notifier
+        self.deletions = 0
+        """Rooms deleted so far."""
 
     # -------------------------------------------------------------- making
 
@@ -352,6 +354,7 @@ class RoomLifecycle:
                 actor.deleted = not (done.cancelled() or done.exception())
                 if actor.deleted:
                     self._directory.forget(actor)
+        self.deletions += 1
         self._notifier.announce(actor, "room_deleted")
         return pb.DeleteRoomResponse()
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3600.0
 """How often all rooms are looked at."""
+RETRY_SECONDS = 60.0
 PAGE_ROOMS = 200
 PAGE_PAUSE_SECONDS = 0.02
 STEP_EVENTS = 200
@@ -57,8 +58,10 @@ class Retention:
         self._lifecycle = lifecycle
         self._clock = clock
         self._options = options
-        self._removed = False
-        """Whether this sweep removed anything."""
+        self._trimmed = False
+        """Whether this sweep removed events."""
+        self._deletions = 0
+        """Rooms whose words are gone from the search for good."""
         self._began = (clock.now(), clock.monotonic())
 
     def _now(self) -> float:
@@ -69,14 +72,15 @@ class Retention:
         return min(self._clock.now(), wall + self._clock.monotonic() - monotonic)
 
     async def run_retention(self) -> None:
-        """Sweep every hour, until cancelled.
-
-        Raises:
-            Unavailable: the store does not answer; call it again.
-        """
+        """Sweep every hour, until cancelled; a store that cannot write is asked again soon."""
         while True:
-            await self.sweep()
-            await self._clock.sleep(SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except errors.Unavailable as error:
+                log.warning("what is too old was not removed: %s", error)
+                await self._clock.sleep(RETRY_SECONDS)
+            else:
+                await self._clock.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Look at every room once.
@@ -84,7 +88,7 @@ class Retention:
         Raises:
             Unavailable: the store does not answer.
         """
-        self._removed = False
+        self._trimmed = False
         after = ("", "")
         while page := await self._store.aging_rooms(after, PAGE_ROOMS):
             for aging in page:
@@ -94,8 +98,10 @@ class Retention:
                     log.debug("room %s was deleted or changed meanwhile", aging.room.room_id)
             after = (page[-1].org, page[-1].room.room_id)
             await self._clock.sleep(PAGE_PAUSE_SECONDS)
-        if self._removed:
+        deletions = self._lifecycle.deletions
+        if self._trimmed or deletions > self._deletions:
             await self._store.purge_words()
+            self._deletions = deletions
 
     async def _look_at(self, aging: AgingRoom) -> None:
         room = aging.room
@@ -120,18 +126,14 @@ class Retention:
         """Remove the oldest events made before a wall time; use it under the room's lock."""
         store, org, room_id = self._store, actor.org, actor.room_id
         until = await store.expired_until(org, room_id, before, STEP_EVENTS)
-        known = actor.kept_from
-        if until <= known.index:
+        if not until:
             return False
-        # First the owner: who reads the store from here on learns from it what is missing.
-        actor.kept_from = Position(until, known.change)
-        try:
-            kept_from = await store.trim_room(org, room_id, until)
-        except BaseException:
-            actor.kept_from = known
-            raise
+        # First the owner: who reads the store from here on learns from it what is missing. It
+        # stays so when the store fails, for nobody knows then what it did: the next step says.
+        actor.kept_from = Position(until, actor.kept_from.change)
+        kept_from = await store.trim_room(org, room_id, until)
         actor.trimmed(kept_from)
-        self._removed = True
+        self._trimmed = True
         return kept_from.index == until
 
     def _expiry(self, room: pb.Room) -> float | None:
