@@ -84,6 +84,12 @@ class RoomRows:
         self.page = frozenset(row.invocation_id for row in rows)
         self.more = more
 
+    def release(self, invocation_id: str) -> None:
+        """Let a row wait no longer."""
+        for place, row in enumerate(self.rows):
+            if row.invocation_id == invocation_id:
+                self.rows[place] = row._replace(due=0.0)
+
     def rest_no_more(self) -> None:
         """Stop its timer."""
         if self.timer is not None:

@@ -132,9 +132,7 @@ class DurableObservers:
             room = None if backlog is None else backlog.rooms.get(row.room_id)
             if backlog is None or room is None:
                 continue
-            for place, held in enumerate(room.rows):
-                if held.invocation_id == row.invocation_id:
-                    room.rows[place] = held._replace(due=0.0)
+            room.release(row.invocation_id)
             if room.timer is not None and room.rows[0].due == 0.0:
                 self._wake(backlog, room)
 
@@ -478,10 +476,7 @@ class DurableObservers:
             room.rows.popleft()
             room.busy = False
             self.parking.park(backlog, [failed])
-            detail = f"invocation {row.invocation_id}, {failed.attempts} attempts: "
-            self.parking.report(
-                "hook_invocation_parked", backlog, row.room_id, detail + fault.status.message
-            )
+            self.parking.report_parked(backlog, failed, fault.status.message)
             self.advance(backlog, room)
             return
         wait = retry_wait_seconds(failed.attempts, fault, self._parts.options.jitter)

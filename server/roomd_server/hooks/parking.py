@@ -109,6 +109,11 @@ class Parking:
         if self._parts.on_fault is not None:
             self._parts.on_fault(kind, backlog.entry.hook, room_id, detail)
 
+    def report_parked(self, backlog: Backlog, row: ObserverRow, message: str) -> None:
+        """Tell operators that a row was given up, and how its last attempt failed."""
+        detail = f"invocation {row.invocation_id}, {row.attempts} attempts: {message}"
+        self.report("hook_invocation_parked", backlog, row.room_id, detail)
+
     def report_expired(self, backlog: Backlog, row: ObserverRow) -> None:
         """Tell operators that there is nothing to tell: it was parked, and replayed when its
         event was not kept any more.
