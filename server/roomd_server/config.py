@@ -32,7 +32,7 @@ class Settings(BaseModel):
     api_keys: str = Field(
         "", description="JSON file of further keys with scopes and grants; see roomd keys"
     )
-    tls_certificate: str = Field("", description="PEM file; with tls_key turns TLS on")
+    tls_certificate: str = Field("", description="PEM file; with --tls-key turns TLS on")
     tls_key: str = Field("", description="PEM file of the private key")
     tls_client_ca: str = Field("", description="PEM file; clients must show a certificate of it")
     allow_plaintext: bool = Field(
@@ -43,16 +43,18 @@ class Settings(BaseModel):
         pattern="grpc|native",
         description="grpc, or native: faster, for trusted networks, no TLS; needs roomd[native]",
     )
-    max_chain_depth: int = Field(5, ge=1, le=100, description="answers to answers")
+    max_chain_depth: int = Field(
+        5, ge=1, le=100, description="how many answers to answers there may be"
+    )
     process_timeout_seconds: float = Field(
-        30.0, gt=0, le=300, description="for routing, hooks and gates of one message"
+        30.0, gt=0, le=300, description="how long routing, hooks and gates of one message take"
     )
     hook_budget_seconds: float = Field(
         5.0,
         gt=0,
         le=60,
         validate_default=True,
-        description="for all hooks of one message together",
+        description="how long all hooks of one message together take",
     )
     parked_retention_days: float = Field(
         30.0, gt=0, le=3650, description="how long what durable observers gave up is kept"

@@ -49,6 +49,7 @@ def test_a_key_works_until_it_is_taken_out(
         (("add", "{}", "desk", "--scopes", "all"), "there is no all"),
         (("add", "{}", "desk", "--triggers", "SOMETIMES"), "SOMETIMES is no trigger"),
         (("add", "{}", "taken"), "has a key 'taken'"),
+        (("add", "{}", "desk", "--expires", "soon"), "expires: "),
         (("remove", "{}", "desk"), "no key 'desk'"),
         (("list", "{}.not"), "No such file"),
     ],
@@ -74,3 +75,14 @@ def test_a_server_does_not_start_with_a_wrong_file(tmp_path: Path) -> None:
     assert server.returncode == 2
     assert "--api-keys" in complaint
     assert "No such file" in complaint
+
+
+def test_a_key_may_have_an_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(tmp_path / "keys.json")
+    assert main(["keys", "add", file, "guest", "--expires", "2027-01-31T12:00:00Z"]) == 0
+    assert main(["keys", "add", file, "desk"]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list", file]) == 0
+    printed = capsys.readouterr().out
+    assert "2027-01-31 12:00 UTC" in printed
+    assert "never" in printed

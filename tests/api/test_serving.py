@@ -103,6 +103,7 @@ def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
     [
         (("--listen=0.0.0.0:0",), "TLS"),
         (("--api-key=short",), "--api-key"),
+        (("--allow-plaintext", "--max-chain-depth=0"), "--max-chain-depth"),
         (("--max-chain-depth=0",), "--max-chain-depth"),
         (("--process-timeout-seconds=4",), "--hook-budget-seconds"),
         (("--store=mysql://x",), "--store"),

@@ -47,6 +47,9 @@ def add(subparsers: Subparsers) -> None:
     adding.add_argument("--modes", nargs="+", help="DECIDE, VALIDATE, OBSERVE; default all")
     adding.add_argument("--rooms", nargs="+", help="of hooks: ids, or beginnings with a final *")
     adding.add_argument("--handlers", nargs="*", help="kinds besides hooks; default all")
+    adding.add_argument(
+        "--expires", metavar="TIME", help="for example 2027-01-31T12:00:00Z; default never"
+    )
     adding.add_argument("--no-block", action="store_true", help="its hooks may not block")
     adding.add_argument("--no-modify", action="store_true", help="its hooks may not modify")
     adding.set_defaults(run=add_key)
@@ -57,7 +60,7 @@ def add(subparsers: Subparsers) -> None:
     listing.set_defaults(run=list_keys)
     removing = verbs.add_parser(
         "remove",
-        help="take a key out; a running server refuses it a second later",
+        help="take a key out; a running server refuses it a second later, and ends its streams",
         epilog="example: roomd keys remove keys.json audit",
     )
     _add_file(removing)
@@ -80,6 +83,7 @@ def add_key(options: argparse.Namespace) -> int:
                 "id": options.key_id,
                 "sha256": sha256,
                 "scopes": options.scopes,
+                "expires": options.expires,
                 "grant": _grant(options),
             }
         )
@@ -102,7 +106,7 @@ def add_key(options: argparse.Namespace) -> int:
 
 
 def list_keys(options: argparse.Namespace) -> int:
-    """Print ids, scopes and grants."""
+    """Print ids, scopes, grants and ends."""
     try:
         table = read_table(options.file)
     except KeyFileError as error:
@@ -113,8 +117,16 @@ def list_keys(options: argparse.Namespace) -> int:
         return 0
     print_table(
         "keys",
-        ("id", "scopes", "grant"),
-        ((row.id, ", ".join(row.scopes or ("all",)), _shown(row.grant)) for row in table.keys),
+        ("id", "scopes", "grant", "expires"),
+        (
+            (
+                row.id,
+                ", ".join(row.scopes or ("all",)),
+                _shown(row.grant),
+                f"{row.expires:%Y-%m-%d %H:%M %Z}" if row.expires else "never",
+            )
+            for row in table.keys
+        ),
     )
     return 0
 

@@ -22,6 +22,7 @@ EPILOG = """examples:
   roomd dev                                  a server on a SQLite file, ready to try
   roomd demo                                 a conversation that survives a SIGKILL
   roomd room create support                  a room
+  roomd room attach support ws-alice         a channel in it
   roomd send support ws-alice "Hello"        a message into it
   roomd room tail support                    what happens there
 """
@@ -44,7 +45,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words:
+        parser().print_help(sys.stderr)
+        return 2
+    options = parser().parse_args(words)
     run = cast("Callable[[argparse.Namespace], int | Awaitable[int]]", options.run)
     try:
         outcome = run(options)

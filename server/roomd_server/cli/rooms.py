@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from roomd import v1 as pb
+from roomd.v1.channel_service_pb2_grpc import ChannelServiceStub
 from roomd.v1.event_service_pb2_grpc import EventServiceStub
 from roomd.v1.room_service_pb2_grpc import RoomServiceStub
 from roomd_server.cli.client import (
@@ -27,26 +29,17 @@ Subparsers = Any  # argparse names its own type only privately
 def add(subparsers: Subparsers) -> None:
     """Add the commands."""
     room = subparsers.add_parser(
-        "room", help="create, list, show, export and watch rooms", epilog="example: roomd room list"
+        "room",
+        help="create, list, show, export and watch rooms, let channels in",
+        epilog="example: roomd room list",
     )
     verbs = room.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    create = verbs.add_parser(
-        "create", help="make a room", epilog="example: roomd room create support --label team=a"
-    )
-    create.add_argument("room_id", nargs="?", default="", help="its id; empty: given")
-    create.add_argument(
-        "--label", action="append", default=[], metavar="KEY=VALUE", help="a label; repeatable"
-    )
-    create.add_argument("--inactive-after", type=float, default=0, metavar="SECONDS")
-    create.add_argument("--closed-after", type=float, default=0, metavar="SECONDS")
-    create.add_argument(
-        "--retention-days", type=float, help="how long events are kept; else as the server says"
-    )
-    add_connection(create)
-    create.set_defaults(run=create_room)
-
-    _add_reading(verbs)
+    _add_create(verbs)
+    _add_attach(verbs)
+    _add_list(verbs)
+    _add_show(verbs)
+    _add_export(verbs)
+    _add_tail(verbs)
 
     send = subparsers.add_parser(
         "send",
@@ -62,7 +55,56 @@ def add(subparsers: Subparsers) -> None:
     send.set_defaults(run=send_text)
 
 
-def _add_reading(verbs: Subparsers) -> None:
+def _add_create(verbs: Subparsers) -> None:
+    create = verbs.add_parser(
+        "create", help="make a room", epilog="example: roomd room create support --label team=a"
+    )
+    create.add_argument("room_id", nargs="?", default="", help="its id; empty: given")
+    create.add_argument(
+        "--label",
+        type=_label,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a label; repeatable",
+    )
+    create.add_argument(
+        "--inactive-after",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="quiet for so long, it is paused",
+    )
+    create.add_argument(
+        "--closed-after",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="quiet for so long, it is closed",
+    )
+    create.add_argument(
+        "--retention-days",
+        type=float,
+        metavar="DAYS",
+        help="how long events are kept; else as the server says",
+    )
+    add_connection(create)
+    create.set_defaults(run=create_room)
+
+
+def _add_attach(verbs: Subparsers) -> None:
+    attach = verbs.add_parser(
+        "attach",
+        help="let a channel into a room; one that is not registered becomes a WebSocket channel",
+        epilog="example: roomd room attach support ws-alice",
+    )
+    attach.add_argument("room_id")
+    attach.add_argument("channel_id")
+    add_connection(attach)
+    attach.set_defaults(run=attach_channel)
+
+
+def _add_list(verbs: Subparsers) -> None:
     listing = verbs.add_parser(
         "list", help="list rooms", epilog="example: roomd room list --limit 20"
     )
@@ -70,6 +112,8 @@ def _add_reading(verbs: Subparsers) -> None:
     add_connection(listing)
     listing.set_defaults(run=list_rooms)
 
+
+def _add_show(verbs: Subparsers) -> None:
     show = verbs.add_parser(
         "show", help="a room and its timeline", epilog="example: roomd room show support"
     )
@@ -78,6 +122,8 @@ def _add_reading(verbs: Subparsers) -> None:
     add_connection(show)
     show.set_defaults(run=show_room)
 
+
+def _add_export(verbs: Subparsers) -> None:
     export = verbs.add_parser(
         "export",
         help="everything that is kept of a room, a line of JSON for each thing",
@@ -88,8 +134,12 @@ def _add_reading(verbs: Subparsers) -> None:
     add_connection(export)
     export.set_defaults(run=export_room)
 
+
+def _add_tail(verbs: Subparsers) -> None:
     tail = verbs.add_parser(
-        "tail", help="watch a room", epilog="example: roomd room tail support --from-start"
+        "tail",
+        help="watch a room until Ctrl-C",
+        epilog="example: roomd room tail support --from-start",
     )
     tail.add_argument("room_id")
     tail.add_argument("--from-start", action="store_true", help="begin with the first event")
@@ -97,9 +147,21 @@ def _add_reading(verbs: Subparsers) -> None:
     tail.set_defaults(run=tail_room)
 
 
+def _label(text: str) -> tuple[str, str]:
+    """A label as it is written.
+
+    Raises:
+        argparse.ArgumentTypeError: it has no value.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
 async def create_room(options: argparse.Namespace) -> int:
     """Make a room and print it."""
-    labels = dict(label.split("=", 1) for label in options.label)
+    labels = dict(options.label)
     timers = pb.RoomTimers()
     if options.inactive_after:
         timers.inactive_after.CopyFrom(Duration(seconds=int(options.inactive_after)))
@@ -118,6 +180,38 @@ async def create_room(options: argparse.Namespace) -> int:
             timeout=CALL_SECONDS,
         )
     _print_rooms(options, [response.room])
+    return 0
+
+
+async def attach_channel(options: argparse.Namespace) -> int:
+    """Let a channel into a room; it is registered first when nobody did."""
+    channel_id = options.channel_id
+    async with connect(options) as channel:
+        stub = ChannelServiceStub(channel)
+        try:
+            await stub.GetChannel(
+                pb.GetChannelRequest(channel_id=channel_id),
+                metadata=metadata(options),
+                timeout=CALL_SECONDS,
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+            live = pb.Channel(channel_id=channel_id, type=pb.CHANNEL_TYPE_WEBSOCKET)
+            await stub.RegisterChannel(
+                pb.RegisterChannelRequest(channel=live),
+                metadata=metadata(options),
+                timeout=CALL_SECONDS,
+            )
+        response = await stub.AttachChannel(
+            pb.AttachChannelRequest(room_id=options.room_id, channel_id=channel_id),
+            metadata=metadata(options),
+            timeout=CALL_SECONDS,
+        )
+    if options.json:
+        print_json(response.binding)
+    else:
+        print(f"{channel_id} is in {options.room_id}")
     return 0
 
 
@@ -245,7 +339,8 @@ async def tail_room(options: argparse.Namespace) -> int:
                     kind = pb.EphemeralType.Name(item.ephemeral.type)
                     who = item.ephemeral.user_id or item.ephemeral.channel_id
                     text = item.ephemeral.stream.text
-                    print(f"~\t{who}\t{kind.removeprefix('EPHEMERAL_TYPE_').lower()}\t{text}")
+                    word = kind.removeprefix("EPHEMERAL_TYPE_").lower()
+                    print(f"~\t{who}\t{word}\t{text}", flush=True)
                 elif item.HasField("ending"):
                     print(f"the stream ends: {item.ending.reason}")
     return 0

@@ -39,6 +39,7 @@ def add(subparsers: Subparsers) -> None:
         "dev",
         help="one process on a SQLite file, ready to try",
         epilog="example: roomd dev --store sqlite:///try.db",
+        usage="roomd dev [options]",
     )
     _add_settings(dev, store="sqlite:///roomd-dev.db", metrics_address="127.0.0.1:0")
     dev.add_argument("--json", action="store_true", help="print address and key as JSON")
@@ -46,7 +47,11 @@ def add(subparsers: Subparsers) -> None:
     serve = subparsers.add_parser(
         "serve",
         help="the server, configured by options or ROOMD_… variables",
-        epilog="example: ROOMD_API_KEY=… roomd serve --listen 0.0.0.0:7777",
+        description="Each option is also a variable: --drain-grace-seconds is "
+        "ROOMD_DRAIN_GRACE_SECONDS. An option counts more than a variable.",
+        epilog="example: ROOMD_API_KEY=rd_dev_… roomd serve --listen 0.0.0.0:7777 "
+        "--tls-certificate server.pem --tls-key server.key",
+        usage="roomd serve [options]",
     )
     _add_settings(serve)
     serve.set_defaults(run=run_serve)
@@ -56,15 +61,24 @@ def _add_settings(parser: argparse.ArgumentParser, **defaults: str) -> None:
     """Make an option of every setting."""
     for name, field in Settings.model_fields.items():
         default = defaults.get(name, field.default)
-        shown = "" if default in (None, "") else f"; default {default}"
+        shown = "" if default in (None, "", False) else f"; default {default}"
+        flag: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=f"setting_{name}",
             default=None,
-            metavar=name.upper(),
+            metavar="false" if flag else _metavar(name, field.annotation),
             help=f"{field.description}{shown}",
+            **flag,
         )
     parser.set_defaults(setting_defaults=defaults)
+
+
+def _metavar(name: str, kind: object) -> str:
+    """What an option takes, in a word."""
+    last = name.upper().rpartition("_")[2]
+    is_number = kind in (int, float, float | None)
+    return "NUMBER" if is_number and last not in ("SECONDS", "DAYS") else last
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -176,6 +190,7 @@ def _greet(server: Server, settings: Settings, *, as_json: bool) -> None:
         "next, in another terminal:",
         f"  export ROOMD_ADDRESS={server.address} ROOMD_API_KEY={key}",
         "  roomd doctor",
-        "  roomd room create support && roomd room show support",
+        "  roomd room create support && roomd room attach support ws-alice",
+        '  roomd send support ws-alice "Hello" && roomd room show support',
     ]
     print("\n".join(lines), flush=True)
