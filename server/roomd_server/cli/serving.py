@@ -190,7 +190,7 @@ def _greet(server: Server, settings: Settings, *, as_json: bool) -> None:
         "next, in another terminal:",
         f"  export ROOMD_ADDRESS={server.address} ROOMD_API_KEY={key}",
         "  roomd doctor",
-        "  roomd room create support && roomd room attach support ws-alice",
-        '  roomd send support ws-alice "Hello" && roomd room show support',
+        "  roomd room create hall && roomd room attach hall ws-ann",
+        '  roomd send hall ws-ann "Hello" && roomd room show hall',
     ]
     print("\n".join(lines), flush=True)
