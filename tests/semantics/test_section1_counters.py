@@ -162,6 +162,21 @@ async def test_s1_metadata_changes_only_with_the_mask(h: House) -> None:
     assert dict((await update(h, ("labels",), a=2)).metadata) == {"a": 1}
 
 
+async def test_s1_labels_are_those_that_rooms_are_listed_by(h: House) -> None:
+    """Semantics 1, bullet 5: "(`UpdateRoom` with mask)": labels are replaced, for lists too."""
+
+    async def listed(value: str) -> list[str]:
+        found = await h.do(pb.ListRoomsRequest(labels={"tier": value}))
+        return [room.room_id for room in found.rooms]
+
+    await h.room(labels={"tier": "gold"})
+    assert await listed("gold") == ["r1"]
+    request = pb.UpdateRoomRequest(room=pb.Room(room_id="r1", labels={"tier": "iron"}))
+    request.update_mask.paths.append("labels")
+    await h.do(request)
+    assert [await listed("gold"), await listed("iron")] == [[], ["r1"]]
+
+
 async def test_s1_metadata_survives_a_restart(tmp_path: Path) -> None:
     """Semantics 1, bullet 5: what was merged is stored."""
     async with house(tmp_path / "r.db") as h:

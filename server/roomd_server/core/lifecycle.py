@@ -256,6 +256,7 @@ class RoomLifecycle:
             if "labels" in paths:
                 room.labels.clear()
                 room.labels.update(new.labels)
+                draft.writes.relabelled = True
             if "timers" in paths:
                 room.timers.CopyFrom(new.timers)
             if "retention" in paths:

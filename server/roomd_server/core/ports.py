@@ -191,6 +191,8 @@ class WriteSet:
     room: pb.Room | None = None
     create_room: bool = False
     """``room`` must not exist yet; otherwise ``StoreConflict('room')``."""
+    relabelled: bool = False
+    """The labels of ``room`` are others than those stored."""
     timer_due: float | None = None
     """Wall time when the room's next timer is due; stored whenever ``room`` is set."""
     events: Sequence[pb.RoomEvent] = ()

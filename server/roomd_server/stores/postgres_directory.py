@@ -5,16 +5,17 @@ Reads of one room are in ``postgres_reads``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from roomd import v1 as pb
-from roomd_server.stores.postgres_query import Where, messages, rows
+from roomd_server.stores.postgres_query import IN_ORDER, Where, messages, rows, snapshot
 from roomd_server.stores.postgres_tables import unescaped
 
 PURGE_STEP_KEYS = 1000
 """Keys forgotten in one transaction: commits get in between."""
-ROOM_PAGE = 200
+COMMON_LABEL = 1000
+"""Rooms with a label that make it a common one; how many more there are does not matter."""
 
 
 async def get_rooms(conn: Any, org: str, room_ids: Sequence[str]) -> list[pb.Room]:
@@ -28,42 +29,48 @@ async def get_rooms(conn: Any, org: str, room_ids: Sequence[str]) -> list[pb.Roo
 async def list_rooms(
     conn: Any, org: str, request: pb.ListRoomsRequest, after: str, limit: int
 ) -> list[pb.Room]:
-    """See ``ports.Store.list_rooms``."""
-    labels = dict(request.labels)
-    rooms: list[pb.Room] = []
-    async for room in _rooms(conn, org, request, after):
-        if all(room.labels.get(name) == value for name, value in labels.items()):
-            rooms.append(room)
-            if len(rooms) == limit:
-                break
-    return rooms
-
-
-async def _rooms(
-    conn: Any, org: str, request: pb.ListRoomsRequest, after: str
-) -> AsyncIterator[pb.Room]:
-    """Rooms by id that match in everything but the labels, read page by page."""
-    where = Where("org = {}", org)
+    """See ``ports.Store.list_rooms``; room by room in the order of the rarest label, or of all."""
+    labels = await _rarest_first(conn, org, request)
+    source, room_id = "rooms r", "r.room_id"
+    where = Where("r.org = {}", org)
+    if labels:
+        source = "room_labels l JOIN rooms r ON r.org = l.org AND r.room_id = l.room_id"
+        room_id = "l.room_id"
+        where = Where("l.org = {} AND l.name = {} AND l.value = {}", org, *labels[0])
+    for label in labels[1:]:
+        # Looked up for each room of the first label; EXISTS may become a join of all with all.
+        where.add(
+            "(SELECT true FROM room_labels o WHERE o.org = l.org AND o.name = {}"
+            " AND o.value = {} AND o.room_id = l.room_id)",
+            *label,
+        )
     if request.statuses:
-        where.add("status = ANY ({})", list(request.statuses))
+        where.add("r.status = ANY ({})", list(request.statuses))
     for table, column, value in (
         ("participants", "participant_id", request.participant_id),
         ("bindings", "channel_id", request.channel_id),
     ):
         if value:
             where.add(
-                f"room_id IN (SELECT room_id FROM {table} WHERE org = {{}} AND {column} = {{}})",
+                f"r.room_id IN (SELECT room_id FROM {table} WHERE org = {{}} AND {column} = {{}})",
                 *(org, value),
             )
-    where.add("room_id > {}", after)
-    sql = f"SELECT data FROM rooms WHERE {where} ORDER BY room_id LIMIT {ROOM_PAGE}"
-    while True:
-        page = await messages(conn, pb.Room, sql, where.values)
-        for room in page:
-            yield room
-        if len(page) < ROOM_PAGE:
-            return
-        where.values[-1] = page[-1].room_id
+    where.add(f"{room_id} > {{}}", after)
+    sql = f"SELECT r.data FROM {source} WHERE {where} ORDER BY {room_id} LIMIT {int(limit)}"
+    async with snapshot(conn):
+        await conn.execute(IN_ORDER)
+        return await messages(conn, pb.Room, sql, where.values)
+
+
+async def _rarest_first(conn: Any, org: str, request: pb.ListRoomsRequest) -> list[tuple[str, str]]:
+    """The labels asked for, the one that the fewest rooms have first."""
+    labels = sorted(request.labels.items())
+    if len(labels) < 2:
+        return labels
+    count = f"""SELECT count(*) FROM (SELECT 1 FROM room_labels
+        WHERE org = $1 AND name = $2 AND value = $3 LIMIT {COMMON_LABEL}) AS found"""
+    counts = [(await rows(conn, count, (org, *label)))[0][0] for label in labels]
+    return [label for _, label in sorted(zip(counts, labels, strict=True))]
 
 
 async def open_rooms_of_participant(

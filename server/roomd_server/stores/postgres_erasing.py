@@ -7,10 +7,12 @@ from typing import Any
 
 from roomd_server.stores import erasing
 from roomd_server.stores.erasing import Key
+from roomd_server.stores.postgres_query import IN_ORDER
 from roomd_server.stores.postgres_tables import Statement, escaped, unescaped
 
 GOES_AT_ONCE = (
     "rooms",
+    "room_labels",
     "bindings",
     "participants",
     "markers",
@@ -32,10 +34,6 @@ GOES_IN_STEPS = {
 their words."""
 
 _OF_ROOM = "WHERE org = $1 AND room_id = $2"
-_IN_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
-"""Plans that read the first rows from an index, instead of all of the room and sort them: how
-many a room has is not known to the planner.
-"""
 _BEGIN = (
     "WITH unfinished_ AS (DELETE FROM deliveries WHERE org = $1 AND room_id = $2"
     " AND state IN (1, 2)), "
@@ -75,7 +73,7 @@ def begin_erasing(org: str, room_id: str) -> Sequence[Statement]:
     """What lets a room be gone, in one transaction; ``erase_step`` takes the rest."""
     key = (escaped(org), escaped(room_id))
     step = Statement(_step(), (*key, f"room:{key[1]}"))
-    return (Statement(_IN_ORDER, ()), Statement(_BEGIN, key), step)
+    return (Statement(IN_ORDER, ()), Statement(_BEGIN, key), step)
 
 
 async def erase_step(conn: Any, key: Key) -> bool:
@@ -85,7 +83,7 @@ async def erase_step(conn: Any, key: Key) -> bool:
     org, room_id = escaped(key[0]), escaped(key[1])
     if not await conn.fetchval(f"SELECT 1 FROM erasures {_OF_ROOM}", org, room_id):
         return True
-    await conn.execute(_IN_ORDER)
+    await conn.execute(IN_ORDER)
     erased = await conn.fetchval(_step(), org, room_id, f"room:{room_id}")
     if erased == erasing.ERASE_STEP_ROWS:
         return False

@@ -11,6 +11,11 @@ from roomd_server.stores.postgres_tables import escaped
 
 M = TypeVar("M", bound=Message)
 
+IN_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+"""For a transaction that reads the first rows of an index: the planner, who does not know how
+many there are, would read all of them and sort.
+"""
+
 
 class Where:
     """Conditions that all must hold, with their parameters numbered as they come."""

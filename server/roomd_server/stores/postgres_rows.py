@@ -105,6 +105,8 @@ class Rows:
             self._advance(writes)
         if writes.room is not None:
             self._put_room(writes)
+            if writes.create_room or writes.relabelled:
+                self._put_labels(writes, writes.room)
         if writes.events:
             self._new(t.EVENT_NEW, _event_rows(writes))
         if writes.deliveries:
@@ -192,6 +194,13 @@ class Rows:
             self._new_rooms[place] = row
         else:
             self._rooms[place] = row
+
+    def _put_labels(self, writes: WriteSet, room: pb.Room) -> None:
+        place = (writes.org, writes.room_id)
+        if writes.relabelled:
+            self._put(t.ROOM_LABELS_REMOVE, [place])
+        if room.labels:
+            self._put(t.ROOM_LABEL_PUT, [(*place, *label) for label in room.labels.items()])
 
     def _put_deliveries(self, writes: WriteSet) -> None:
         org, room_id = writes.org, writes.room_id

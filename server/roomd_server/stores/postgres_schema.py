@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from roomd import v1 as pb
 from roomd_server.stores.postgres_link import LOCK_SECONDS, dial, opening_error, own
+from roomd_server.stores.postgres_tables import escaped
 from roomd_server.stores.schema import Migration, beyond
 
 CONFLICT = "RD001"
@@ -175,11 +177,33 @@ _ERASURES = (
     f"CREATE TABLE erasures (org {_ID}, room_id {_ID}, PRIMARY KEY (org, room_id))",
 )
 
+_ROOM_LABELS = (
+    f"""CREATE TABLE room_labels (
+        org {_ID}, name {_ID}, value {_ID}, room_id {_ID},
+        PRIMARY KEY (org, name, value, room_id)
+    )""",
+    "CREATE INDEX room_labels_room ON room_labels (org, room_id)",
+)
+
+
+async def _label_rooms(conn: Any) -> None:
+    """Fill ``room_labels`` with those of the rooms that are there."""
+    async for org, room_id, data in conn.cursor("SELECT org, room_id, data FROM rooms"):
+        labels = pb.Room.FromString(data).labels
+        if labels:
+            await conn.execute(
+                "INSERT INTO room_labels SELECT $1, name, value, $2"
+                " FROM unnest($3::text[], $4::text[]) AS new (name, value)",
+                *(org, room_id, [*map(escaped, labels)], [*map(escaped, labels.values())]),
+            )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, handlers, search", _INITIAL),
     Migration(2, "what durable observers have still to see", _OBSERVER_ROWS),
     Migration(3, "where the log of a room begins", _HORIZONS),
     Migration(4, "rooms that are being erased", _ERASURES),
+    Migration(5, "rooms by their labels", _ROOM_LABELS, _label_rooms),
 )
 
 
@@ -215,6 +239,8 @@ async def apply_migrations(conn: Any) -> list[Migration]:
             )
             for statement in migration.statements:
                 await conn.execute(statement)
+            if migration.fill is not None:
+                await migration.fill(conn)
             await conn.execute(
                 "INSERT INTO schema_version VALUES ($1, $2)", migration.number, migration.title
             )

@@ -86,6 +86,14 @@ LOG = "event"
 
 ROOM_NEW = _insert("rooms", _ROOM)
 ROOM_PUT = _upsert("rooms", _ROOM, 2, "status last_activity timer_due data")
+ROOM_LABELS_REMOVE = _delete("room_labels", "org text, room_id text")
+ROOM_LABEL_PUT = Write(
+    "room_labels",
+    _types("org text, room_id text, name text, value text"),
+    "INSERT INTO room_labels (org, room_id, name, value)"
+    " SELECT org, room_id, name, value FROM {rows} ON CONFLICT DO NOTHING",
+    4,
+)
 EVENT_NEW = _insert("events", f"org text, room_id text, idx bigint, event_id text, {_EVENT_VALUES}")
 _CHANGED = _types(f"org text, event_id text, room_id text, {_EVENT_VALUES}")
 EVENT_CHANGE = Write(

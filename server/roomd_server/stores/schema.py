@@ -5,8 +5,8 @@ A migration that was released is never changed: add the next number instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 
 class Migration(NamedTuple):
@@ -15,6 +15,8 @@ class Migration(NamedTuple):
     number: int
     title: str
     statements: tuple[str, ...]
+    fill: Callable[[Any], Any] | None = None
+    """Fills what the statements made from what is stored, if that is more than SQL can."""
 
 
 class SchemaTooNew(Exception):

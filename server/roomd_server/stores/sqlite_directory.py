@@ -6,14 +6,15 @@ Reads of one room are in ``sqlite_reads``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from roomd import v1 as pb
 from roomd_server.stores.sqlite_reads import any_of, messages
 
 PURGE_STEP_KEYS = 1000
 """Keys forgotten in one transaction: commits get in between."""
-ROOM_PAGE = 200
+COMMON_LABEL = 1000
+"""Rooms with a label that make it a common one; how many more there are does not matter."""
 
 
 def get_rooms(conn: sqlite3.Connection, org: str, room_ids: Sequence[str]) -> list[pb.Room]:
@@ -27,46 +28,53 @@ def get_rooms(conn: sqlite3.Connection, org: str, room_ids: Sequence[str]) -> li
 def list_rooms(
     conn: sqlite3.Connection, org: str, request: pb.ListRoomsRequest, after: str, limit: int
 ) -> list[pb.Room]:
-    """See ``ports.Store.list_rooms``."""
-    labels = dict(request.labels)
-    rooms: list[pb.Room] = []
-    for room in _rooms(conn, org, request, after):
-        if all(room.labels.get(name) == value for name, value in labels.items()):
-            rooms.append(room)
-            if len(rooms) == limit:
-                break
-    return rooms
-
-
-def _rooms(
-    conn: sqlite3.Connection, org: str, request: pb.ListRoomsRequest, after: str
-) -> Iterator[pb.Room]:
-    """Rooms by id that match in everything but the labels, read page by page."""
-    conditions = ["org = ?"]
+    """See ``ports.Store.list_rooms``; room by room in the order of the rarest label, or of all."""
+    labels = _rarest_first(conn, org, request)
+    source, conditions = "rooms r", ["r.org = ?"]
     parameters: list[object] = [org]
+    if labels:
+        # CROSS: read the rooms of the label, in their order; not all rooms.
+        source = "room_labels l CROSS JOIN rooms r ON r.org = l.org AND r.room_id = l.room_id"
+        conditions = ["l.org = ? AND l.name = ? AND l.value = ?"]
+        parameters += labels[0]
+    for label in labels[1:]:
+        conditions.append(
+            "EXISTS (SELECT 1 FROM room_labels WHERE org = r.org AND name = ? AND value = ?"
+            " AND room_id = r.room_id)"
+        )
+        parameters += label
     if request.statuses:
-        conditions.append(any_of("status", request.statuses))
-        parameters.extend(request.statuses)
-    if request.participant_id:
-        conditions.append(
-            "room_id IN (SELECT room_id FROM participants WHERE org = ? AND participant_id = ?)"
-        )
-        parameters += (org, request.participant_id)
-    if request.channel_id:
-        conditions.append(
-            "room_id IN (SELECT room_id FROM bindings WHERE org = ? AND channel_id = ?)"
-        )
-        parameters += (org, request.channel_id)
+        conditions.append(any_of("r.status", request.statuses))
+        parameters += request.statuses
+    for table, column, value in (
+        ("participants", "participant_id", request.participant_id),
+        ("bindings", "channel_id", request.channel_id),
+    ):
+        if value:
+            conditions.append(
+                f"r.room_id IN (SELECT room_id FROM {table} WHERE org = ? AND {column} = ?)"
+            )
+            parameters += (org, value)
+    room_id = "l.room_id" if labels else "r.room_id"
     sql = (
-        f"SELECT data FROM rooms WHERE {' AND '.join(conditions)} AND room_id > ?"
-        " ORDER BY room_id LIMIT ?"
+        f"SELECT r.data FROM {source} WHERE {' AND '.join(conditions)}"
+        f" AND {room_id} > ? ORDER BY {room_id} LIMIT ?"
     )
-    while True:
-        page = messages(conn, pb.Room, sql, (*parameters, after, ROOM_PAGE))
-        yield from page
-        if len(page) < ROOM_PAGE:
-            return
-        after = page[-1].room_id
+    return messages(conn, pb.Room, sql, (*parameters, after, limit))
+
+
+def _rarest_first(
+    conn: sqlite3.Connection, org: str, request: pb.ListRoomsRequest
+) -> list[tuple[str, str]]:
+    """The labels asked for, the one that the fewest rooms have first."""
+    labels = sorted(request.labels.items())
+    if len(labels) < 2:
+        return labels
+    count = (
+        "SELECT count(*) FROM (SELECT 1 FROM room_labels"
+        f" WHERE org = ? AND name = ? AND value = ? LIMIT {COMMON_LABEL})"
+    )
+    return sorted(labels, key=lambda label: int(conn.execute(count, (org, *label)).fetchone()[0]))
 
 
 def open_rooms_of_participant(

@@ -16,6 +16,7 @@ from roomd_server.stores.sqlite_statements import REWIND_SEARCH
 
 GOES_AT_ONCE = (
     "rooms",
+    "room_labels",
     "bindings",
     "participants",
     "markers",

@@ -51,6 +51,8 @@ from roomd_server.stores.sqlite_statements import (
     PROVIDER_ID_REMOVE,
     QUEUED_PUT,
     QUEUED_REMOVE,
+    ROOM_LABEL_PUT,
+    ROOM_LABELS_REMOVE,
     ROOM_NEW,
     ROOM_PUT,
     TABLE_OF,
@@ -135,6 +137,8 @@ class Rows:
             self._advance(writes)
         if writes.room is not None:
             self._put_room(writes)
+            if writes.create_room or writes.relabelled:
+                self._put_labels(writes, writes.room)
         if writes.events:
             self._put(EVENT_NEW, _event_rows(writes))
         if writes.deliveries:
@@ -201,6 +205,13 @@ class Rows:
         if key in self._rooms:
             self.run()
         self._put(ROOM_NEW, (row,))
+
+    def _put_labels(self, writes: WriteSet, room: pb.Room) -> None:
+        place = (writes.org, writes.room_id)
+        if writes.relabelled:
+            self._put(ROOM_LABELS_REMOVE, (place,))
+        if room.labels:
+            self._put(ROOM_LABEL_PUT, [(*place, *label) for label in room.labels.items()])
 
     def _put_deliveries(self, writes: WriteSet) -> None:
         org, room_id = writes.org, writes.room_id

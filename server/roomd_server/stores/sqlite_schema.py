@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from roomd import v1 as pb
 from roomd_server.stores.schema import Migration, beyond
 
 _INITIAL = (
@@ -169,12 +170,35 @@ _HORIZONS = (
     ) WITHOUT ROWID""",
 )
 
+_ROOM_LABELS = (
+    """CREATE TABLE room_labels (
+        org TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, room_id TEXT NOT NULL,
+        PRIMARY KEY (org, name, value, room_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX room_labels_room ON room_labels (org, room_id)",
+)
+
+
+def _label_rooms(conn: sqlite3.Connection) -> None:
+    """Fill ``room_labels`` with those of the rooms that are there."""
+    stored = conn.execute("SELECT org, room_id, data FROM rooms")
+    conn.executemany(
+        "INSERT INTO room_labels (org, room_id, name, value) VALUES (?, ?, ?, ?)",
+        (
+            (org, room_id, name, value)
+            for org, room_id, data in stored
+            for name, value in pb.Room.FromString(data).labels.items()
+        ),
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rooms, events, deliveries, keys, channels, hooks, search", _INITIAL),
     Migration(2, "handlers that are no hooks", _HANDLERS),
     Migration(3, "what durable observers have still to see", _OBSERVER_ROWS),
     Migration(4, "rooms that are being erased", _ERASURES),
     Migration(5, "where the log of a room begins", _HORIZONS),
+    Migration(6, "rooms by their labels", _ROOM_LABELS, _label_rooms),
 )
 
 
@@ -231,6 +255,8 @@ def _apply(conn: sqlite3.Connection, migration: Migration) -> None:
     )
     for statement in migration.statements:
         conn.execute(statement)
+    if migration.fill is not None:
+        migration.fill(conn)
     conn.execute("INSERT INTO schema_version VALUES (?, ?)", (migration.number, migration.title))
 
 

@@ -46,6 +46,12 @@ LOG = "event"
 
 ROOM_NEW = _insert("rooms", _ROOM_COLUMNS, conflict="room")
 ROOM_PUT = _upsert("rooms", _ROOM_COLUMNS, "org, room_id", "status, last_activity, timer_due, data")
+ROOM_LABELS_REMOVE = EachRow("DELETE FROM room_labels WHERE org = ? AND room_id = ?")
+ROOM_LABEL_PUT = _insert(
+    "room_labels",
+    "org, room_id, name, value",
+    " ON CONFLICT (org, name, value, room_id) DO NOTHING",
+)
 EVENT_NEW = _insert(
     "events",
     "org, room_id, idx, event_id, type, status, deleted, parent_event_id, channel_id,"
@@ -161,6 +167,7 @@ HANDLER_REMOVE = EachRow("DELETE FROM handlers WHERE org = ? AND name = ?")
 TABLES: dict[str, tuple[Statement, ...]] = {
     # Rooms first: bindings and participants look up whether their room is open.
     "rooms": (ROOM_NEW, ROOM_PUT),
+    "room_labels": (ROOM_LABELS_REMOVE, ROOM_LABEL_PUT),
     "events": (EVENT_NEW, EVENT_CHANGE),
     "bindings": (BINDING_PUT, BINDING_REMOVE),
     "participants": (PARTICIPANT_PUT, PARTICIPANT_REMOVE),
