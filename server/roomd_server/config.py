@@ -26,6 +26,11 @@ class Settings(BaseModel):
         repr=False,  # a password may be in it
         description="sqlite:///FILE, sqlite://:memory: or postgresql://USER:PASSWORD@HOST/DATABASE",
     )
+    migrate: bool = Field(
+        False,
+        description="bring a store of an older release up to date at the start; else the server "
+        "refuses it, and roomd migrate does that",
+    )
     api_key: SecretStr | None = Field(
         None, description="the key that callers send; without one only loopback may listen"
     )

@@ -23,7 +23,7 @@ from roomd_server.failpoints import Failpoints
 from roomd_server.stores import postgres_schema, sqlite_schema
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.postgres_link import SCHEMES, StoreInUse, StoreRefused, redacted
-from roomd_server.stores.schema import Migration, SchemaTooNew
+from roomd_server.stores.schema import Migration, SchemaTooNew, SchemaTooOld, check_not_old
 from roomd_server.stores.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -119,8 +119,11 @@ class OpenStore:
             self.release()
 
 
-async def open_store(url: str, clock: Clock, failpoints: Failpoints | None = None) -> OpenStore:
-    """Open the store of a URL, as its only owner, with its schema brought up to date.
+async def open_store(
+    url: str, clock: Clock, failpoints: Failpoints | None = None, *, migrates: bool = True
+) -> OpenStore:
+    """Open the store of a URL, as its only owner, with its schema up to date: brought there when
+    it is new, else only when the open ``migrates``.
 
     Raises:
         StartupError: it cannot be; the message says what to change.
@@ -128,17 +131,21 @@ async def open_store(url: str, clock: Clock, failpoints: Failpoints | None = Non
     place = place_of(url)
     try:
         if place.kind == "postgres":
-            postgres = await _open_postgres(place, clock, failpoints)
+            postgres = await _open_postgres(place, clock, failpoints, migrates)
             return OpenStore(place.kind, postgres, postgres.watch, _nothing, postgres.gauges)
-        return await _open_sqlite(place, clock, failpoints)
-    except SchemaTooNew as error:
+        return await _open_sqlite(place, clock, failpoints, migrates)
+    except (SchemaTooNew, SchemaTooOld) as error:
         raise StartupError(f"{place.shown}: {error}") from None
 
 
-async def _open_sqlite(place: Place, clock: Clock, failpoints: Failpoints | None) -> OpenStore:
+async def _open_sqlite(
+    place: Place, clock: Clock, failpoints: Failpoints | None, migrates: bool
+) -> OpenStore:
     lock = None if place.kind == "sqlite-memory" else FileLock(place.where)
     release = _nothing if lock is None else lock.release
     try:
+        if lock is not None and not migrates:
+            await _check_not_old(place)
         if failpoints is None:
             store = await SqliteStore.open(place.where, clock=clock)
         else:
@@ -150,11 +157,13 @@ async def _open_sqlite(place: Place, clock: Clock, failpoints: Failpoints | None
 
 
 async def _open_postgres(
-    place: Place, clock: Clock, failpoints: Failpoints | None
+    place: Place, clock: Clock, failpoints: Failpoints | None, migrates: bool
 ) -> PostgresStore:
     end = clock.monotonic() + WAIT_SECONDS
     while True:
         try:
+            if not migrates:
+                await _check_not_old(place)
             if failpoints is None:
                 return await PostgresStore.open(place.where, clock=clock)
             return await failpoints.open_postgres(place.where, clock)
@@ -169,6 +178,20 @@ async def _open_postgres(
                 ) from error
             log.warning("waiting for %s", place.shown)
             await asyncio.sleep(WAIT_POLL_SECONDS)
+
+
+async def _check_not_old(place: Place) -> None:
+    if place.kind == "postgres":
+        check_not_old(await postgres_schema.migrate(place.where, dry_run=True))
+        return
+    try:
+        check_not_old(await asyncio.to_thread(sqlite_schema.migrate, place.where, True))
+    except sqlite3.Error as error:
+        raise _unusable(place, error) from None
+
+
+def _unusable(place: Place, error: Exception) -> StartupError:
+    return StartupError(f"{place.shown} cannot be opened: {error}")
 
 
 def _in_use(shown: str) -> StartupError:
@@ -204,7 +227,7 @@ async def migrate(url: str, *, dry_run: bool) -> list[Migration]:
     except (SchemaTooNew, StoreRefused) as error:
         raise StartupError(f"{place.shown}: {error}") from None
     except (Unavailable, sqlite3.Error) as error:
-        raise StartupError(f"{place.shown} cannot be opened: {error}") from None
+        raise _unusable(place, error) from None
 
 
 async def examine(url: str) -> str:
@@ -219,5 +242,5 @@ async def examine(url: str) -> str:
     needed = await migrate(url, dry_run=True)
     if needed:
         numbers = ", ".join(str(migration.number) for migration in needed)
-        return f"{place.shown} needs migration {numbers}: run `roomd migrate`, or start the server"
+        return f"{place.shown} needs migration {numbers}: run `roomd migrate`"
     return f"{place.shown} is up to date"

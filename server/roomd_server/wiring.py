@@ -268,7 +268,7 @@ class Server:
         """
         clock = SystemClock()
         failpoints = failpoints_from_environment()
-        opened = await open_store(settings.store, clock, failpoints)
+        opened = await open_store(settings.store, clock, failpoints, migrates=settings.migrate)
         server = cls(settings, opened, clock, failpoints, spans)
         try:
             await server._plane.load()
@@ -391,6 +391,7 @@ async def start_embedded(
             "listen": "127.0.0.1:0",
             "store": MEMORY if path is None else f"{FILE_PREFIX}{path}",
             "drain_grace_seconds": 2.0,
+            "migrate": True,
             **(options or {}),
             "api_key": SecretStr(key),
         }

@@ -11,6 +11,8 @@ from store_nouns import ORG, START, binding, event, in_room, participant
 from upgrade_content import DUMPS
 
 from roomd import v1 as pb
+from roomd_server.api.server import StartupError
+from roomd_server.config import Settings
 from roomd_server.core.ports import (
     Change,
     DeliveryQuery,
@@ -19,11 +21,12 @@ from roomd_server.core.ports import (
     Store,
     StoreConflict,
 )
-from roomd_server.storage import examine, migrate
+from roomd_server.storage import examine, migrate, open_store
 from roomd_server.stores import postgres_schema, sqlite_schema
 from roomd_server.stores.postgres import PostgresStore
 from roomd_server.stores.sqlite import SqliteStore
 from roomd_server.system import SystemClock
+from roomd_server.wiring import Server, start_embedded
 
 FILES = sorted(DUMPS.glob("*.sql"))
 NEWEST = {
@@ -72,6 +75,42 @@ async def test_what_is_outstanding_is_told_and_applied(old: tuple[str, int, str]
     assert [one.number for one in await migrate(url, dry_run=False)] == expected
     assert await migrate(url, dry_run=False) == []
     assert "up to date" in await examine(url)
+
+
+async def test_it_is_refused_until_it_is_migrated(old: tuple[str, int, str]) -> None:
+    _, _, url = old
+    needed = await migrate(url, dry_run=True)
+    with pytest.raises(StartupError, match=f"migration {needed[0].number}.* `roomd migrate`"):
+        await open_store(url, SystemClock(), migrates=False)
+    assert await migrate(url, dry_run=False) == needed
+    opened = await open_store(url, SystemClock(), migrates=False)
+    await opened.close()
+
+
+async def test_serve_refuses_what_a_server_of_a_process_migrates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_schema, "MIGRATIONS", sqlite_schema.MIGRATIONS[:-1])
+        await migrate(url, dry_run=False)
+    with pytest.raises(StartupError, match="roomd migrate"):
+        await Server.start(Settings(store=url, listen="127.0.0.1:0"))
+    made = await start_embedded(options={"store": url})
+    await made.stop()
+    assert await migrate(url, dry_run=True) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_a_new_store_needs_no_migration(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    if kind == "postgres":
+        url = await request.getfixturevalue("postgres").acreate()
+    server = await Server.start(Settings(store=url, listen="127.0.0.1:0"))
+    await server.stop()
+    assert await migrate(url, dry_run=True) == []
 
 
 async def test_a_room_is_as_it_was(store: Store) -> None:

@@ -20,7 +20,8 @@ def add(subparsers: Subparsers) -> None:
         "migrate",
         help="bring the tables of a store up to date",
         description="Applies the migrations that a store still needs, forward only, each in a "
-        "transaction. A server does the same when it opens a store.",
+        "transaction. No server may be at work meanwhile: roomd serve refuses a store that "
+        "needs some, roomd dev does the same by itself.",
         epilog="example: roomd migrate --store postgresql://roomd@db/roomd --dry-run",
     )
     add_store(command)

@@ -41,7 +41,9 @@ def add(subparsers: Subparsers) -> None:
         epilog="example: roomd dev --store sqlite:///try.db",
         usage="roomd dev [options]",
     )
-    _add_settings(dev, store="sqlite:///roomd-dev.db", metrics_address="127.0.0.1:0")
+    _add_settings(
+        dev, store="sqlite:///roomd-dev.db", metrics_address="127.0.0.1:0", migrate="true"
+    )
     dev.add_argument("--json", action="store_true", help="print address and key as JSON")
     dev.set_defaults(run=run_dev)
     serve = subparsers.add_parser(

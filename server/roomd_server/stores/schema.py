@@ -33,6 +33,29 @@ class SchemaTooNew(Exception):
         self.known = known
 
 
+class SchemaTooOld(Exception):
+    """The store was written by an older release: bring it up to date first.
+
+    Args:
+        needed: Migrations that it needs.
+    """
+
+    def __init__(self, needed: Sequence[Migration]) -> None:
+        numbers = ", ".join(str(migration.number) for migration in needed)
+        super().__init__(f"the store needs migration {numbers}: run `roomd migrate`")
+        self.needed = needed
+
+
+def check_not_old(needed: Sequence[Migration]) -> None:
+    """See to it that a store is up to date, or has nothing in it.
+
+    Raises:
+        SchemaTooOld: it needs some migrations, not all.
+    """
+    if needed and needed[0].number > 1:
+        raise SchemaTooOld(needed)
+
+
 def beyond(version: int, migrations: Sequence[Migration]) -> list[Migration]:
     """Migrations that a store of this version still needs, in order.
 
