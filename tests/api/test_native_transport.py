@@ -15,6 +15,7 @@ from api_fakes import METHODS, ROOM, Client, failure_of, read_failure, routes_wi
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from pygrpc_native import EVENT_CALL, EVENT_CANCEL
 
 from roomd import v1 as pb
 from roomd_server.api.fronts import StartupError
@@ -93,6 +94,17 @@ def _room_call(client: Client, path: str) -> Any:
     if METHODS[path].shape is Shape.UNARY:
         return client.unary(path, pb.GetRoomRequest(room_id="r"))
     return client.stream(path, pb.SubscribeRoomRequest(room=pb.RoomStart(room_id="r")))
+
+
+async def test_a_caller_that_leaves_at_once_leaves_nothing_behind() -> None:
+    async with serving(options=NATIVE) as client:
+        front: Any = client.server._fronts[0]
+        details = ((), "", None)
+        front._begin(
+            [(EVENT_CALL, -1, 0, b"", None, details), (EVENT_CANCEL, -1, 0, None, None, None)]
+        )
+        await asyncio.sleep(0)
+        assert not front._calls
 
 
 async def test_several_addresses_are_served_and_nothing_stays_behind() -> None:

@@ -178,7 +178,8 @@ class NativeFront:
     def _begin(self, events: list[tuple[Any, ...]]) -> None:
         for kind, call_id, method_id, data, _, details in events:
             if kind == EVENT_CANCEL:
-                left = self._calls.get(call_id)
+                # Here, because a task that is cancelled before its first step never runs.
+                left = self._calls.pop(call_id, None)
                 if left is not None and left.task is not None:
                     left.task.cancel()
                 continue
@@ -194,7 +195,7 @@ class NativeFront:
         except aio.AbortError:
             pass  # told
         finally:
-            del self._calls[call.call_id]
+            self._calls.pop(call.call_id, None)
 
     async def _stream(self, call: NativeCall, serve: _Serve, data: bytes) -> None:
         try:
@@ -203,7 +204,7 @@ class NativeFront:
         except (aio.AbortError, aio.InternalError):
             pass  # told, or gone
         finally:
-            del self._calls[call.call_id]
+            self._calls.pop(call.call_id, None)
 
 
 def _keepalive(options: ChannelOptions) -> dict[str, Any]:
