@@ -15,12 +15,6 @@ OLDEST_INDEX = f"coalesce((SELECT oldest_index FROM horizons {OF_ROOM}), 0)"
 OLDEST_CHANGE = f"coalesce((SELECT oldest_change FROM horizons {OF_ROOM}), 0)"
 """Where the log of a room begins; its next position is never below that."""
 
-_OWED = f"""SELECT min(idx) FROM (
-        SELECT idx FROM events {OF_ROOM} AND idx < $3 AND event_id IN
-            (SELECT event_id FROM observer_rows {OF_ROOM} AND NOT parked)
-        UNION ALL
-        SELECT event_index FROM deliveries {OF_ROOM} AND state IN (1, 2) AND event_index < $3
-    ) AS owed"""
 _WORDS = f"DELETE FROM {{}} WHERE id IN (SELECT id FROM events {OF_ROOM} AND idx < $3)"
 _FIRST_CHANGE = f"""SELECT coalesce(
         (SELECT sequence FROM changes {OF_ROOM} AND after_index >= $3::bigint - 1
@@ -62,8 +56,7 @@ async def expired_until(conn: Any, org: str, room_id: str, before: float, limit:
 
 async def trim(conn: Any, org: str, room_id: str, index: int) -> Position:
     """See ``ports.Store.trim_room``; in the caller's transaction."""
-    ((owed,),) = await rows(conn, _OWED, (org, room_id, index))
-    below = (org, room_id, index if owed is None else owed)
+    below = (org, room_id, min([index, *await _owed(conn, (org, room_id, index))]))
     for table in ("search", "search_stale"):
         await rows(conn, _WORDS.format(table), below)
     await _forget_provider_ids(conn, below)
@@ -82,6 +75,27 @@ async def trim(conn: Any, org: str, room_id: str, index: int) -> Position:
         (*below, change),
     )
     return Position(kept_index, kept_change)
+
+
+async def _owed(conn: Any, below: Below) -> list[int]:
+    """Indexes of events that somebody still needs. The events are few, the rows of an observer
+    may be many: a join would look all of them up for each event, INTERSECT does not.
+    """
+    old = await rows(conn, f"SELECT event_id, idx FROM events {OF_ROOM} AND idx < $3", below)
+    index_of = {unescaped(event_id): index for event_id, index in old}
+    waiting = await rows(
+        conn,
+        f"""SELECT event_id FROM observer_rows {OF_ROOM} AND NOT parked
+            INTERSECT SELECT unnest($3::text[])""",
+        (*below[:2], list(index_of)),
+    )
+    unfinished = await rows(
+        conn,
+        f"SELECT event_index FROM deliveries {OF_ROOM} AND state IN (1, 2) AND event_index < $3",
+        below,
+    )
+    owed = [index_of[unescaped(event_id)] for (event_id,) in waiting]
+    return owed + [index for (index,) in unfinished]
 
 
 async def _forget_provider_ids(conn: Any, below: Below) -> None:
