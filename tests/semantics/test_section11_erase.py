@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
 from api_fakes import until
+from at_rest_kit import tables_with
 from google.protobuf.field_mask_pb2 import FieldMask
 from hook_kit import OBSERVE, ORG, hook, spec
 from hooks_kit import Seen, serve, subscribed
@@ -17,63 +15,17 @@ from rooms_kit import House, house, text_content
 
 from roomd import v1 as pb
 from roomd_server.core import erasure
-from roomd_server.stores.postgres import PostgresStore
 
 CANARY = "kanarienvogel"
 """In everything that is ada's."""
 ADA = f"ada-{CANARY}"
 DURABLE = pb.HOOK_DELIVERY_DURABLE
-CARRIERS = ("keys", "channels", "hooks", "handlers")
-"""Tables that are not of a room's people: keys expire within 24 h."""
 
 
 @pytest.fixture
 async def h(tmp_path: Path) -> AsyncIterator[House]:
     async with house(tmp_path / "rooms.db") as made:
         yield made
-
-
-async def stored(h: House) -> dict[str, bytes]:
-    """Every table of the store, as the bytes of its rows."""
-    store: Any = h.server._store
-    if isinstance(store, PostgresStore):
-
-        async def dump(conn: asyncpg.Connection[Any]) -> dict[str, bytes]:
-            named = await conn.fetch(
-                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-            )
-            return {
-                name: b"".join(
-                    bytes(value) if isinstance(value, bytes) else str(value).encode()
-                    for row in await conn.fetch(f'SELECT * FROM "{name}"')
-                    for value in row
-                )
-                for (name,) in named
-            }
-
-        return dict(await store.writer.run(dump))
-
-    def read(conn: sqlite3.Connection) -> dict[str, bytes]:
-        named = conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return {
-            name: b"".join(
-                value if isinstance(value, bytes) else str(value).encode()
-                for row in conn.execute(f'SELECT * FROM "{name}"')
-                for value in row
-            )
-            for (name,) in named
-        }
-
-    return dict(await store.writer.run(read))
-
-
-async def tables_with(h: House, word: str) -> set[str]:
-    """Tables in which a word is, besides those that are of nobody."""
-    return {
-        name
-        for name, data in (await stored(h)).items()
-        if word.encode() in data and name not in CARRIERS
-    }
 
 
 async def fill(h: House) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from api_fakes import drained, failure_of, until
+from at_rest_kit import tables_with
 from google.protobuf.field_mask_pb2 import FieldMask
-from hook_kit import OBSERVE, ORG, Worker, hook, spec
+from hook_kit import OBSERVE, ORG, Worker, block, hook, spec
 from hooks_kit import SUBSCRIBE, Seen, serve, subscribed
 from rooms_kit import House, house
 
@@ -94,6 +95,31 @@ async def test_s11_a_room_keeps_its_events_as_long_as_it_says(h: House) -> None:
     said = await h.say("later")
     assert said.event.index == newest + 1
     assert (await h.state()).event_count == newest + 2
+
+
+async def test_s11_nothing_of_what_was_too_old_is_left_in_any_table(h: House) -> None:
+    """Content, what the provider sent, the hooks' reasons, provider names, words, changes; also
+    of an event that was edited when others were young.
+    """
+    canary = "kanarienvogel"
+    await h.room("r1", "ws", retention=keep(events=1.5))
+    provider = await h.provider()
+    provider.outcome.provider_message_id = canary
+    number = {"phone_number": "+15550100"}
+    await h.add("sms", pb.CHANNEL_TYPE_SMS, by="gateway", binding={"metadata": number})
+    said = (await h.say(f"a {canary}", raw_payload={"text": canary})).event
+    await serve(h, hook("gate", spec()), behave=lambda _: block(canary))
+    await h.say(f"blocked {canary}", metadata={"note": canary})
+    h.clock.pass_unseen(1.4 * DAY)
+    content = pb.Content(text=pb.TextContent(body=f"another {canary}"))
+    edit = pb.UpdateEventRequest(room_id="r1", event_id=said.event_id, content=content)
+    edit.update_mask.paths.append("content")
+    await h.do(edit)
+    assert (await h.do(pb.SearchEventsRequest(query=canary))).hits
+    assert await tables_with(h, canary) >= {"events", "deliveries", "delivery_provider_ids"}
+    h.clock.pass_unseen(0.2 * DAY)
+    await sweep(h)
+    assert await tables_with(h, canary) == set()
 
 
 async def test_s11_the_server_says_it_for_rooms_that_do_not() -> None:
