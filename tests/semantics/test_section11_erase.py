@@ -148,6 +148,9 @@ async def test_s11_others_go_on_and_so_does_who_was_erased(h: House) -> None:
     await h.say("back again", "ws", ADA)
     assert texts(await h.messages()) == ["", "", "from bob", "still here", "back again"]
     assert await erase(h) == 1
+    (_, told) = h.told("participant_erased")
+    assert (told.room_id, told.data["event_count"]) == ("r1", 1)
+    assert CANARY not in str(told)
     assert texts(await h.messages())[-1] == ""
 
 

@@ -110,7 +110,9 @@ class Erasure:
                 pass
             await self._erase_rows(actor, traces)
             await self._erase_record(actor, traces)
-        return pb.EraseParticipantResponse(event_count=len(traces.event_ids))
+        count = len(traces.event_ids)
+        self._notifier.announce(actor, "participant_erased", data={"event_count": count})
+        return pb.EraseParticipantResponse(event_count=count)
 
     async def _step(self, actor: RoomActor, traces: Traces) -> bool:
         """Look at some of the log, events first; whether there is more."""
