@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -226,6 +228,26 @@ async def test_s11_p4_a_subscriber_learns_that_its_cursor_is_too_old(h: House) -
             await seen.until(lambda seen: texts(seen)[-1:] == ["day2"])
             assert seen.items[0].subscribed.oldest_index == oldest
         await h.restart()
+
+
+async def test_s11_p4_the_shell_watches_a_room_from_what_is_kept(h: House) -> None:
+    await h.room("r1", "ws", retention=keep(events=2))
+    await say_daily(h, 4)
+    await sweep(h)
+    (port,) = h.server._api.ports
+    tail = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "roomd_server.cli", "room", "tail", "r1", "--from-start"),
+        *("--address", f"127.0.0.1:{port}"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert tail.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            lines = [(await tail.stdout.readline()).decode() for _ in await kept(h)]
+    finally:
+        tail.kill()
+        await tail.wait()
+    assert [line.strip().rpartition("\t")[2] for line in lines] == await kept(h)
 
 
 async def test_s11_p4_a_page_of_the_timeline_says_what_is_missing(h: House) -> None:

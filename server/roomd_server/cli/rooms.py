@@ -142,7 +142,9 @@ def _add_tail(verbs: Subparsers) -> None:
         epilog="example: roomd room tail support --from-start",
     )
     tail.add_argument("room_id")
-    tail.add_argument("--from-start", action="store_true", help="begin with the first event")
+    tail.add_argument(
+        "--from-start", action="store_true", help="begin with the first event that is kept"
+    )
     add_connection(tail)
     tail.set_defaults(run=tail_room)
 
@@ -323,9 +325,15 @@ def event_row(event: pb.RoomEvent) -> tuple[object, ...]:
 async def tail_room(options: argparse.Namespace) -> int:
     """Print what happens in a room until interrupted."""
     start = pb.RoomStart(room_id=options.room_id)
-    if options.from_start:
-        start.after_index = -1
     async with connect(options) as channel:
+        if options.from_start:
+            # A subscription that would begin with what is not kept any more is refused.
+            oldest = await EventServiceStub(channel).ListEvents(
+                pb.ListEventsRequest(room_id=options.room_id, page_size=1),
+                metadata=metadata(options),
+                timeout=CALL_SECONDS,
+            )
+            start.after_index = oldest.oldest_index - 1
         stream = RoomServiceStub(channel).SubscribeRoom(
             pb.SubscribeRoomRequest(room=start, ephemeral=True), metadata=metadata(options)
         )
