@@ -122,8 +122,7 @@ const (
 	ErrorReason_ERROR_REASON_SERVER_FAULT ErrorReason = 146
 	// UNAVAILABLE: the worker that must do it is not attached.
 	ErrorReason_ERROR_REASON_NO_WORKER ErrorReason = 147
-	// UNAUTHENTICATED: no key, or not a valid one. Open streams of a key that was taken back or has
-	// expired end with it, within 15 s.
+	// UNAUTHENTICATED: no valid key; of open streams: it was taken back or has expired.
 	ErrorReason_ERROR_REASON_CREDENTIAL_INVALID ErrorReason = 160
 	// PERMISSION_DENIED: the credential lacks the scope.
 	ErrorReason_ERROR_REASON_SCOPE_MISSING ErrorReason = 161

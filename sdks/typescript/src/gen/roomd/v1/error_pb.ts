@@ -391,8 +391,7 @@ export enum ErrorReason {
   NO_WORKER = 147,
 
   /**
-   * UNAUTHENTICATED: no key, or not a valid one. Open streams of a key that was taken back or has
-   * expired end with it, within 15 s.
+   * UNAUTHENTICATED: no valid key; of open streams: it was taken back or has expired.
    *
    * @generated from enum value: ERROR_REASON_CREDENTIAL_INVALID = 160;
    */
