@@ -43,7 +43,10 @@ ABOUT_STORED = ("tests/semantics", "tests/property/test_promises.py")
 stores themselves."""
 ABOUT_TRANSPORT = (
     *(f"tests/api/test_{name}.py" for name in ("api_drain", "api_server", "api_subscriptions")),
-    *(f"tests/api/test_{name}.py" for name in ("bad_input", "connection_stream", "serving")),
+    *(
+        f"tests/api/test_{name}.py"
+        for name in ("bad_input", "connection_stream", "serving", "standing")
+    ),
     *(
         f"tests/robustness/test_faults.py::test_what_is_promised_holds[{fault}]"
         for fault in (
