@@ -38,9 +38,21 @@ GO = ROOT / "sdks" / "go"
 TYPESCRIPT = ROOT / "sdks" / "typescript"
 INSTALLER_TAIL_LINES = 40
 POSTGRES = "/usr/lib/postgresql"
-ABOUT_STORED = ("tests/semantics", "tests/property/test_promises.py")
-"""Tests that run on both stores. Those of the store itself, of its loss and of kills name the
-stores themselves."""
+ABOUT_STORED = (
+    "tests/semantics",
+    "tests/property/test_promises.py",
+    "tests/api/test_api_subscriptions.py",
+    "tests/api/test_durable_observers.py",
+    "tests/api/test_durable_properties.py",
+    "tests/sdk/test_mission_resilience.py",
+    "tests/sdk/test_mission_rooms.py",
+    "tests/sdk/test_sdk_durable.py",
+    "tests/sdk/test_sdk_people.py",
+    "tests/sdk/test_sdk_waits.py",
+    "tests/sdk/test_sdk_withdrawn.py",
+)
+"""Tests that run on both stores: whose server is in their process and whose subject is stored.
+Those of the store itself, of its loss, of kills and of faults name the stores themselves."""
 ABOUT_TRANSPORT = (
     *(f"tests/api/test_{name}.py" for name in ("api_drain", "api_server", "api_subscriptions")),
     *(
