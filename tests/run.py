@@ -54,13 +54,15 @@ ABOUT_STORED = (
 """Tests that run on both stores: whose server is in their process and whose subject is stored.
 Those of the store itself, of its loss, of kills and of faults name the stores themselves."""
 ABOUT_TRANSPORT = (
-    *(f"tests/api/test_{name}.py" for name in ("api_drain", "api_server", "api_subscriptions")),
+    "tests/api/test_api_drain.py",
+    "tests/api/test_api_server.py",
+    "tests/api/test_api_subscriptions.py",
+    "tests/api/test_bad_input.py",
+    "tests/api/test_connection_stream.py",
+    "tests/api/test_serving.py",
+    "tests/api/test_standing.py",
     *(
-        f"tests/api/test_{name}.py"
-        for name in ("bad_input", "connection_stream", "serving", "standing")
-    ),
-    *(
-        f"tests/robustness/test_faults.py::test_what_is_promised_holds[{fault}]"
+        f"tests/robustness/test_faults.py::test_what_is_promised_holds[{fault}, on sqlite]"
         for fault in (
             "R07: a hook answers garbage",
             "R09: a subscriber stops reading",
