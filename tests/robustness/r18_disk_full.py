@@ -215,6 +215,6 @@ FAULT_OF_LOG = Fault(
     "the disk of PostgreSQL's write-ahead log is full",
     run_log,
     short=replace(FAULT.short, most_kib=8000),
-    long=replace(FAULT.long, most_kib=512_000),
+    long=Size(disk_kib=16_000, ballast_kib=4000, rounds=3, most_kib=256_000),
     without=FAULT.without,
 )
