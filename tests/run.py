@@ -41,14 +41,10 @@ POSTGRES = "/usr/lib/postgresql"
 ABOUT_STORED = (
     "tests/semantics",
     "tests/property/test_promises.py",
-    "tests/api/test_api_subscriptions.py",
     "tests/api/test_durable_observers.py",
     "tests/api/test_durable_properties.py",
-    "tests/sdk/test_mission_resilience.py",
-    "tests/sdk/test_mission_rooms.py",
     "tests/sdk/test_sdk_durable.py",
     "tests/sdk/test_sdk_people.py",
-    "tests/sdk/test_sdk_waits.py",
     "tests/sdk/test_sdk_withdrawn.py",
 )
 """Tests that run on both stores: whose server is in their process and whose subject is stored.
