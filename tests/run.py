@@ -54,8 +54,6 @@ ABOUT_TRANSPORT = (
     "tests/api/test_api_server.py",
     "tests/api/test_api_subscriptions.py",
     "tests/api/test_bad_input.py",
-    "tests/api/test_connection_stream.py",
-    "tests/api/test_serving.py",
     "tests/api/test_standing.py",
     *(
         f"tests/robustness/test_faults.py::test_what_is_promised_holds[{fault}, on sqlite]"
