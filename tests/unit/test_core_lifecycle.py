@@ -335,12 +335,11 @@ async def test_a_message_resumes_a_paused_room_in_its_own_commit(s: Services) ->
 async def test_cancelled_calls_leave_memory_and_store_alike(s: Services) -> None:
     actor = await s.room()
     tasks = [asyncio.ensure_future(s.say(actor, f"m{number}")) for number in range(60)]
-    while not all(task.done() for task in tasks):
-        # Whoever holds the lock now is in the middle of its commit.
-        holder = next((task for task in tasks if not task.done()), None)
-        await asyncio.sleep(0.0005)  # not 0: the writer's thread wants to run, too
-        if holder is not None and tasks.index(holder) % 2:
-            holder.cancel()
+    for before, task in zip(tasks[::2], tasks[1::2], strict=True):
+        await asyncio.wait([before])
+        task.cancel()  # it has the lock now, in the middle of its commit
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert any(task.cancelled() for task in tasks)
     await s.say(actor, "last")
     stored = (await s.reloaded()).room
     assert actor.room == stored
