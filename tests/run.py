@@ -287,6 +287,9 @@ def run(command: list[str], with_: Environment, folder: Path = ROOT, **more: str
         for name, value in os.environ.items()
         if not name.startswith("ROOMD_") or name == REQUIRE_ALL
     }
+    # Hundreds of processes are started: none of them shall compile the sources again.
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+    surroundings["PYTHONPYCACHEPREFIX"] = str(with_.prefix / "bytecode")
     surroundings["PATH"] = f"{with_.scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     surroundings.update(more)
     try:

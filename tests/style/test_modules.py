@@ -5,10 +5,13 @@ from __future__ import annotations
 from module_graph import lineages, unreachable, unused
 from source_tree import Source, sources
 
+from roomd_server.cli.main import COMMANDS
+
 ENTRIES = {
     "roomd": "what applications import",
     "roomd_server.cli": "the command",
     "roomd_server.cli.__main__": "python -m roomd_server.cli",
+    **{f"roomd_server.cli.{name}": "a command" for name in COMMANDS.values()},
     "roomd_server.cli.demo_worker": "the demo starts it as a process",
     "roomd.models.context": "an import path of the documents",
     "roomd.models.participant": "an import path of the documents",
