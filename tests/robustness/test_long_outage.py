@@ -91,7 +91,7 @@ async def test_who_is_in_doubt_is_told_and_finds_out(
             trap.set = True
             began = time.monotonic()
             failure = await refused(world)
-            assert DOUBT_SECONDS * 0.9 <= time.monotonic() - began <= DOUBT_SECONDS + 2.0
+            assert DOUBT_SECONDS * 0.9 <= time.monotonic() - began <= DOUBT_SECONDS + 5.0
             assert failure.info.metadata["in_doubt"] == "true"
             assert await health(world) == NOT_SERVING
             assert "in_doubt" not in (await refused(world)).info.metadata
