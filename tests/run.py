@@ -60,7 +60,6 @@ ABOUT_TRANSPORT = (
         for fault in (
             "R07: a hook answers garbage",
             "R09: a subscriber stops reading",
-            "R11: subscribe and cancel",
             "R19: requests of chance to every RPC",
             "D3: hostile frames on the worker stream",
         )
