@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pygrpc_native import EVENT_CALL, EVENT_CANCEL
 
 from roomd import v1 as pb
+from roomd_server.api import native
 from roomd_server.api.fronts import StartupError
 from roomd_server.api.methods import Shape
 from roomd_server.api.native import NativeFront
@@ -105,6 +106,23 @@ async def test_a_caller_that_leaves_at_once_leaves_nothing_behind() -> None:
         )
         await asyncio.sleep(0)
         assert not front._calls
+
+
+async def test_who_never_reads_again_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_LAST_WORDS_SECONDS", 0.2)
+    path = f"{ROOM}SubscribeRoom"
+
+    async def write_on(_caller: Caller, _request: object, writer: Any) -> None:
+        while True:
+            await writer.write(b"\0" * 1_000_000)
+
+    options = ApiOptions(front=NativeFront, write_timeout_seconds=0.2)
+    async with serving(routes_with(pushes={path: write_on}), options=options) as client:
+        front: Any = client.server._fronts[0]
+        call = _room_call(client, path)
+        await until(lambda: front._calls)
+        await until(lambda: not front._calls)
+        call.cancel()
 
 
 async def test_several_addresses_are_served_and_nothing_stays_behind() -> None:

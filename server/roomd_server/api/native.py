@@ -27,6 +27,8 @@ _BATCH = 64
 """Calls that are taken over at once: one wake-up of the loop for all of them."""
 _FIRST_PAUSE_SECONDS = 0.001
 _LAST_PAUSE_SECONDS = 0.05
+_LAST_WORDS_SECONDS = 30.0
+"""How long a call that is over waits for a reader to take what was written."""
 _KEEPALIVE = ("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms")
 _MAX_STREAMS = 2**31 - 1
 """Per connection, as grpc.aio: admission is what limits."""
@@ -85,10 +87,8 @@ class NativeCall:
             aio.AbortError: always.
             aio.InternalError: the caller has left.
         """
-        await self._hand_over()
-        number = cast("int", code.value[0])
-        trailing = list(trailing_metadata or self._trailing)
-        self._front.fail(self.call_id, number, details, trailing)
+        await self._last_words()
+        self._fail(code, details, trailing_metadata or self._trailing)
         raise aio.AbortError
 
     def answer(self, data: bytes) -> None:
@@ -96,9 +96,21 @@ class NativeCall:
         self._front.respond(self.call_id, data, None, list(self._trailing))
 
     async def end_stream(self) -> None:
-        """End a stream well, after what was written before."""
-        await self._hand_over()
+        """End a stream well, after what was written before; raises as ``abort``."""
+        await self._last_words()
         self._front.stream_end(self.call_id, list(self._trailing))
+
+    def _fail(self, code: grpc.StatusCode, details: str, trailing: Metadata) -> None:
+        self._front.fail(self.call_id, cast("int", code.value[0]), details, list(trailing))
+
+    async def _last_words(self) -> None:
+        try:
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self._hand_over()
+        except TimeoutError:
+            # Without metadata: a cursor in it would count what was not taken.
+            self._fail(grpc.StatusCode.UNAVAILABLE, "the reader took nothing any more", ())
+            raise aio.AbortError from None
 
     async def _hand_over(self) -> None:
         if self._held is None:

@@ -190,7 +190,8 @@ class Erasure:
             for task in own:
                 task.ClearField("assigned_to")
                 task.update_time.CopyFrom(timestamp(self._clock.now()))
-            await outlast(actor.commit(WriteSet(actor.org, actor.room_id, tasks=own)))
+            if own:
+                await outlast(actor.commit(WriteSet(actor.org, actor.room_id, tasks=own)))
         for count in await self._store.observer_counts(actor.org, actor.room_id):
             for parked in (False, True):
                 await self._erase_kept(actor, traces, count.hook, parked=parked)
@@ -200,7 +201,8 @@ class Erasure:
         while page := await self._store.list_observations(org, room_id, "", after, STEP_ROWS):
             after = page[-1].observation_id
             gone = [one.observation_id for one in page if one.event_id in traces.event_ids]
-            await outlast(actor.commit(WriteSet(org, room_id, removed_observations=gone)))
+            if gone:
+                await outlast(actor.commit(WriteSet(org, room_id, removed_observations=gone)))
 
     async def _erase_kept(
         self, actor: RoomActor, traces: Traces, hook: str, *, parked: bool
@@ -215,9 +217,10 @@ class Erasure:
                 if (payload := _payload_without(one.row.payload, traces, self._clock.now()))
                 != one.row.payload
             ]
-            writes = WriteSet(actor.org, actor.room_id, rewritten_observer_rows=rows)
-            await outlast(actor.commit(writes))
-            self._notifier.rewritten(actor, dict(rows))
+            if rows:
+                writes = WriteSet(actor.org, actor.room_id, rewritten_observer_rows=rows)
+                await outlast(actor.commit(writes))
+                self._notifier.rewritten(actor, dict(rows))
 
     async def _erase_record(self, actor: RoomActor, traces: Traces) -> None:
         draft = Draft(actor, self._clock)
