@@ -202,6 +202,7 @@ class FakeFeed:
         self.late: list[bytes] = []
         self.loads = 0
         self.sinces = 0
+        self.unread: list[int] = []
 
     def watch(self, bell: Callable[[], None]) -> None:
         self.bells.append(bell)
@@ -212,6 +213,9 @@ class FakeFeed:
     def ring(self) -> None:
         for bell in tuple(self.bells):
             bell()
+
+    def release(self, unread: int) -> None:
+        self.unread.append(unread)
 
     def since(self, position: Position, limit: int) -> list[LogEntry] | None:
         self.sinces += 1

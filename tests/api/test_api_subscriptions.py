@@ -452,11 +452,28 @@ async def test_a_reader_that_stops_is_closed_with_a_cursor_and_resumes_without_a
 
 
 class _Silent:
-    def __init__(self) -> None:
+    def __init__(self, behind: int = 0) -> None:
         self.notified = 0
+        self.behind = behind
 
     def notify(self, feed: SharedFeed) -> None:
         self.notified += 1
+
+    def unread(self, feed: SharedFeed) -> int:
+        return self.behind
+
+
+async def test_the_log_is_told_how_far_the_slowest_reader_is_behind() -> None:
+    feed = FakeFeed()
+    shared = SharedFeed("o", "r", feed, Pacer())
+    slow = _Silent(behind=300)
+    shared.watchers |= {_Silent(behind=1), slow}
+    shared.publish()
+    slow.behind = 7
+    shared.look()  # nothing new was said meanwhile
+    shared.look()
+    assert feed.unread == [300, 7]
+    shared.close()
 
 
 async def test_readers_in_lockstep_share_one_object() -> None:

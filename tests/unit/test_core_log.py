@@ -76,6 +76,22 @@ def test_what_left_the_memory_is_the_stores() -> None:
     assert len(log.since(Position(1, 0), 1000) or []) == TAIL_ENTRIES
 
 
+def test_what_everybody_has_read_does_not_stay_in_memory() -> None:
+    """However long a room is watched, it costs what its slowest reader has not read."""
+    log = filled("")
+    log.watch(lambda: None)
+    for index in range(WATCHED_TAIL_ENTRIES):
+        append(log, index)
+    log.release(500)
+    behind = Position(WATCHED_TAIL_ENTRIES - 500, 0)
+    assert len(log.since(behind, 1000) or []) == 500
+    assert log.since(behind._replace(index=behind.index - 1), 1000) is None
+    log.release(0)
+    newest = Position(WATCHED_TAIL_ENTRIES - TAIL_ENTRIES, 0)
+    assert len(log.since(newest, 1000) or []) == TAIL_ENTRIES
+    assert log.since(newest._replace(index=newest.index - 1), 1000) is None
+
+
 def test_a_burst_does_not_send_those_who_watch_to_the_store() -> None:
     """Or a hundred readers would each read it from the disk."""
     log = RoomLog(Position(0, 0), [])

@@ -63,6 +63,11 @@ class Feed(Protocol):
     def unwatch(self, bell: Callable[[], None]) -> None:
         """Call it no more."""
 
+    def release(self, unread: int) -> None:
+        """The slowest of those who watch is this many entries behind: what comes before them
+        need not stay in memory for its sake.
+        """
+
     def since(self, position: Position, limit: int) -> list[LogEntry] | None:
         """Entries from ``position`` on, at most ``limit``; None: they are not in memory.
 
@@ -129,6 +134,9 @@ class Watcher(Protocol):
     def notify(self, feed: SharedFeed) -> None:
         """Something is due; called on the event loop, must not wait."""
 
+    def unread(self, feed: SharedFeed) -> int:
+        """How many of the entries that are ready it has not read."""
+
 
 class Pacer:
     """Publishes small feeds a moment after they rang, all of them with one timer."""
@@ -171,6 +179,8 @@ class SharedFeed:
         """It is published in a moment."""
         self._published = -_QUIET_SECONDS
         self._lost = False
+        self._unread = 0
+        """How far the slowest reader was behind when it was last looked at."""
         feed.watch(self.ring)
 
     @property
@@ -211,9 +221,11 @@ class SharedFeed:
             self._loop.call_later(min(MAX_LINGER_SECONDS, round_seconds), self.publish)
 
     def look(self) -> None:
-        """Notice what no bell told."""
+        """Notice what no bell told, and what was read since the last one."""
         if self.feed.head != self.ready or self.feed.stale or self.feed.deleted:
             self.ring()
+        elif self._unread > PAGE_ENTRIES:
+            self._release()
 
     def publish(self) -> None:
         """Let everybody read up to the head."""
@@ -225,6 +237,11 @@ class SharedFeed:
         self._ephemeral_chunks.clear()
         for watcher in self.watchers:
             watcher.notify(self)
+        self._release()
+
+    def _release(self) -> None:
+        self._unread = max((watcher.unread(self) for watcher in self.watchers), default=0)
+        self.feed.release(self._unread)
 
     def behind(self, position: Position) -> int:
         """How many entries are ready after a position."""

@@ -84,11 +84,21 @@ class RoomStream:
         else:
             self._timer = self._loop.call_at(due, self._wake)
 
-    def beat_if_due(self, now: float) -> None:
-        """Say that the stream lives when it was silent for long; ``now`` is loop time."""
-        if now - self._last_write >= self._choice.heartbeat_seconds:
-            self._beat = True
-            self._wake()
+    def unread(self, feed: SharedFeed) -> int:
+        """How many entries of a room it has not read; none before it has a place there."""
+        reader = self._readers.get(feed)
+        return feed.behind(reader.position) if reader is not None else 0
+
+    def beat_if_due(self, now: float) -> float:
+        """Say that the stream lives when it was silent for long; when to look again. Both are
+        loop times.
+        """
+        due = self._last_write + self._choice.heartbeat_seconds
+        if due > now:
+            return due
+        self._beat = True
+        self._wake()
+        return now + self._choice.heartbeat_seconds
 
     def end(self) -> None:
         """End it politely, at the next chance."""

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from roomd import v1 as pb
 from roomd_server.api.feeds import FeedSource, Pacer, SharedFeed
+from roomd_server.api.heartbeats import SLOT_SECONDS, Heartbeats
 from roomd_server.api.routes import PushHandler, StreamWriter
 from roomd_server.api.stream import RoomStream, StreamChoice
 from roomd_server.core.errors import NotFound, Unavailable, invalid
 from roomd_server.core.ports import Caller
 
-_SWEEP_SECONDS = 0.5
 _LOOK_EVERY_SWEEPS = 2
 """A doorbell may be lost: once a second every feed is looked at all the same."""
 
@@ -43,6 +43,7 @@ class Subscriptions:
         self._feeds: dict[tuple[str, str], SharedFeed] = {}
         self._pacer = Pacer()
         self._streams: set[RoomStream] = set()
+        self._heartbeats = Heartbeats()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._sweeps = 0
         self._draining = False
@@ -118,6 +119,7 @@ class Subscriptions:
         if self._draining:
             raise Unavailable(pb.ERROR_REASON_NODE_DRAINING, "this server is going away")
         self._streams.add(stream)
+        self._heartbeats.add(stream, asyncio.get_running_loop().time())
         if self._sweep_timer is None:
             self._arm()
         entered: list[SharedFeed] = []
@@ -129,6 +131,7 @@ class Subscriptions:
             await stream.serve()
         finally:
             self._streams.discard(stream)
+            self._heartbeats.discard(stream)
             for shared in entered:
                 self._leave(stream, shared)
             if not self._streams and self._emptied is not None and not self._emptied.done():
@@ -172,7 +175,7 @@ class Subscriptions:
 
     def _arm(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweep_timer = loop.call_later(_SWEEP_SECONDS, self._sweep)
+        self._sweep_timer = loop.call_later(SLOT_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
         """One timer for all streams, however many there are."""
@@ -180,9 +183,7 @@ class Subscriptions:
         if not self._streams:
             return
         self._sweeps += 1
-        now = asyncio.get_running_loop().time()
-        for stream in self._streams:
-            stream.beat_if_due(now)
+        self._heartbeats.beat(asyncio.get_running_loop().time())
         if self._sweeps % _LOOK_EVERY_SWEEPS == 0:
             for shared in self._feeds.values():
                 shared.look()

@@ -60,6 +60,10 @@ class RoomFeed:
         self._actor.log.unwatch(bell)
         self._actor.pins -= 1
 
+    def release(self, unread: int) -> None:
+        """The slowest of those who watch is this many entries behind."""
+        self._actor.log.release(unread)
+
     def since(self, position: Position, limit: int) -> list[LogEntry] | None:
         """Entries from memory; None when they are not there."""
         return self._actor.log.since(position, limit)

@@ -17,7 +17,8 @@ from roomd_server.core.frames import field_tag, framed
 TAIL_ENTRIES = 64
 """Entries kept in memory per live room."""
 WATCHED_TAIL_ENTRIES = 1024
-"""Entries kept while somebody watches: one burst must not send all readers to the store."""
+"""Entries kept for those who watch and have not read them yet: one burst must not send all
+readers to the store."""
 
 PREVIOUS = "_previous"
 """Metadata key of what an edited event said before; for the audit, never shown."""
@@ -129,6 +130,13 @@ class RoomLog:
         """Call it no more."""
         self._bells.remove(bell)
         while not self._bells and len(self._tail) > TAIL_ENTRIES:
+            self._tail.popleft()
+
+    def release(self, unread: int) -> None:
+        """Let go of what all who watch have read; the slowest of them is this many entries
+        behind.
+        """
+        while len(self._tail) > max(unread, TAIL_ENTRIES):
             self._tail.popleft()
 
     @property

@@ -1,8 +1,8 @@
 """Readers that do not read: a write that waits too long ends its stream.
 
 The transport takes about 4 MiB before a write waits at all, so a waiting write means a
-reader that stopped. One timer looks at all streams; a timer per write would cost more
-than the write's own bookkeeping.
+reader that stopped. One timer looks at all writes that wait; a timer per write would cost
+more than the write's own bookkeeping.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class WriteWatch:
 
     def __init__(self, write_timeout_seconds: float) -> None:
         self._timeout_seconds = write_timeout_seconds
-        self._writers: set[GuardedWriter] = set()
+        self._waiting: set[GuardedWriter] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def writer(self, send: Callable[[bytes], Awaitable[None]]) -> GuardedWriter:
@@ -30,14 +30,14 @@ class WriteWatch:
         return GuardedWriter(self, send)
 
     def add(self, writer: GuardedWriter) -> None:
-        """Look after a writer."""
-        self._writers.add(writer)
+        """Look after a writer whose write waits."""
+        self._waiting.add(writer)
         if self._timer is None:
             self._arm()
 
     def discard(self, writer: GuardedWriter) -> None:
-        """Look after it no more."""
-        self._writers.discard(writer)
+        """It waits no more."""
+        self._waiting.discard(writer)
 
     def _arm(self) -> None:
         pause = min(0.5, self._timeout_seconds / 4)
@@ -46,9 +46,9 @@ class WriteWatch:
     def _look(self) -> None:
         self._timer = None
         before = asyncio.get_running_loop().time() - self._timeout_seconds
-        for writer in self._writers:
+        for writer in self._waiting:
             writer.expire_if_waiting_since(before)
-        if self._writers:
+        if self._waiting:
             self._arm()
 
 
@@ -62,7 +62,8 @@ class GuardedWriter:
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._guard = asyncio.timeout(None)
-        self._began: float | None = None
+        self._began = 0.0
+        """Loop time of the write that waits."""
         self._ended: RoomdError | None = None
         """Why it was ended from outside."""
         self.resume: Callable[[], Mapping[str, str]] | None = None
@@ -72,13 +73,15 @@ class GuardedWriter:
         """Write one message, serialised unless it is bytes."""
         data = message.SerializeToString() if isinstance(message, Message) else message
         self._began = self._loop.time()
-        await self._send(data)
-        self._began = None
+        self._watch.add(self)
+        try:
+            await self._send(data)
+        finally:
+            self._watch.discard(self)
 
     def expire_if_waiting_since(self, before: float) -> None:
         """End the stream when its write has waited since before this loop time."""
-        if self._began is not None and self._began < before:
-            self._began = None
+        if self._began < before and not self._guard.expired():
             self._guard.reschedule(self._loop.time())
 
     def end(self, error: RoomdError) -> None:
@@ -94,7 +97,6 @@ class GuardedWriter:
             ResourceExhausted: SLOW_CONSUMER, with what ``resume`` says as metadata.
             RoomdError: what ``end`` was told.
         """
-        self._watch.add(self)
         try:
             async with self._guard:
                 await body
@@ -108,5 +110,3 @@ class GuardedWriter:
                 "the reader kept the server waiting; resume from where you are",
                 metadata=self.resume() if self.resume is not None else {},
             ) from None
-        finally:
-            self._watch.discard(self)
