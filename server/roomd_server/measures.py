@@ -48,6 +48,7 @@ def readers(parts: Measured) -> Mapping[str, Reader]:
     return {
         **_of_messages(parts.engine),
         **_of_hooks(parts.plane),
+        **_of_tools(parts.engine),
         **_of_deliveries(parts.engine),
         **_of_readers(parts),
         **_of_store(parts),
@@ -105,6 +106,16 @@ def _of_hooks(plane: HookPlane) -> dict[str, Reader]:
         "roomd_invocations_total": lambda: _one(dispatcher.offered),
         "roomd_invocations_in_flight": lambda: _one(dispatcher.in_flight),
         "roomd_worker_sessions": lambda: _one(plane.streams.count),
+    }
+
+
+def _of_tools(engine: Engine) -> dict[str, Reader]:
+    tallies = engine.tools.tallies
+    return {
+        "roomd_tool_calls_total": lambda: [
+            Reading((outcome,), count) for outcome, count in tallies.outcomes.items()
+        ],
+        "roomd_tool_call_seconds": lambda: _one(tallies.times),
     }
 
 

@@ -140,6 +140,7 @@ async def test_an_empty_request_names_what_is_missing(world: tuple[Caller, Path]
         "HookService/ListHooks",
         "HookService/ListWorkers",
         "HookService/WatchHooks",
+        "AgentService/ListTools",
         "AdminService/GetServerInfo",
         "AdminService/TailFrameworkEvents",
     }

@@ -23,6 +23,7 @@ HOMES = {
     "grpc_health": "grpcio-health-checking",
     "grpc_reflection": "grpcio-reflection",
     "grpc_status": "grpcio-status",
+    "jsonschema_rs": "jsonschema-rs",
     "opentelemetry": "opentelemetry-api",
     "opentelemetry.exporter.otlp.proto.grpc": "opentelemetry-exporter-otlp-proto-grpc",
     "opentelemetry.sdk": "opentelemetry-sdk",

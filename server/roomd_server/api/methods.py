@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from roomd.v1 import (
     admin_service_pb2,
+    agent_service_pb2,
     channel_service_pb2,
     event_service_pb2,
     hook_service_pb2,
@@ -23,6 +24,7 @@ SERVICE_FILES: tuple[FileDescriptor, ...] = tuple(
     module.DESCRIPTOR
     for module in (
         admin_service_pb2,
+        agent_service_pb2,
         channel_service_pb2,
         event_service_pb2,
         hook_service_pb2,

@@ -133,6 +133,13 @@ POLICIES: dict[str, Policy] = {
         },
     ),
     **_rows(
+        "AgentService",
+        {
+            "ListTools": Policy("tools:read", _READ, 2),
+            "CallTool": Policy("tools:call", _WRITE),
+        },
+    ),
+    **_rows(
         "RealtimeService",
         {
             "PublishTyping": Policy("events:write", _WRITE),

@@ -6,9 +6,12 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 
+from google.protobuf.struct_pb2 import Struct, Value
+
 from roomd import v1 as pb
 from roomd_server.core.ports import Ask, Clock
 from roomd_server.core.times import seconds_of
+from roomd_server.core.transcode import text_of
 
 ROOMS_REMEMBERED = 100_000
 """Rooms whose turn is kept; one that is forgotten begins anew."""
@@ -35,7 +38,8 @@ class ScriptDriver:
     async def respond(self, ask: Ask) -> AsyncIterator[str | pb.Response]:
         """Give the next answer: word by word, or whole."""
         script = ask.channel.implementation.script
-        text = script.responses[self._turn(ask) % len(script.responses)]
+        turn = self._turn(ask)
+        text = await _with_tools(ask, script, script.responses[turn % len(script.responses)])
         delay = seconds_of(script.delay)
         if not script.streaming:
             if delay:
@@ -62,3 +66,39 @@ class ScriptDriver:
         if len(self._turns) > ROOMS_REMEMBERED:
             self._turns.popitem(last=False)
         return turn
+
+
+async def _with_tools(ask: Ask, script: pb.ChannelImplementation.Script, answer: str) -> str:
+    """The answer, with what the tools of the script said in it."""
+    message = text_of(ask.event.content)
+    for place, use in enumerate(script.uses):
+        assert ask.use_tool is not None
+        call = pb.ToolCall(
+            tool_call_id=f"{ask.delivery_id}-{place}",
+            name=use.tool,
+            arguments=_filled(use.arguments, message),
+            channel_id=ask.channel.channel_id,
+        )
+        result = await ask.use_tool(call)
+        answer = answer.replace(f"{{{use.tool}}}", result.text)
+    return answer
+
+
+def _filled(arguments: Struct, message: str) -> Struct:
+    filled = Struct()
+    filled.CopyFrom(arguments)
+    for value in filled.fields.values():
+        _fill(value, message)
+    return filled
+
+
+def _fill(value: Value, message: str) -> None:
+    match value.WhichOneof("kind"):
+        case "string_value":
+            value.string_value = value.string_value.replace("{message}", message)
+        case "struct_value":
+            for one in value.struct_value.fields.values():
+                _fill(one, message)
+        case "list_value":
+            for one in value.list_value.values:
+                _fill(one, message)

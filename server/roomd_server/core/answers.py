@@ -44,6 +44,7 @@ from roomd_server.core.realtime_desk import RealtimeDesk
 from roomd_server.core.room import RoomActor
 from roomd_server.core.sentences import SentenceSplitter
 from roomd_server.core.structs import get_str
+from roomd_server.core.tools import Tools
 from roomd_server.core.transcode import text_of
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class AnswerParts:
     pipeline: Pipeline
     channels: ChannelDirectory
     hooks: Hooks
+    tools: Tools
     desk: RealtimeDesk
     bus: FrameworkBus
     clock: Clock
@@ -120,7 +122,9 @@ class Answers:
         """Ask once. Generating is at least once: after a crash it is asked again."""
         actor, event, channel, binding = lane.actor, ready.event, ready.channel, ready.binding
         context = partial(actor.context, viewer=binding)
-        ask = Ask(actor.org, channel, binding, event, job.delivery.delivery_id, "", 1, 1, context)
+        use = partial(self._.tools.use, actor)
+        delivery_id = job.delivery.delivery_id
+        ask = Ask(actor.org, channel, binding, event, delivery_id, "", 1, 1, context, use)
         stream = self._stream(actor, channel, binding, event, job.cascade)
         left = job.expires - self._.clock.monotonic()
         actor.generating += 1

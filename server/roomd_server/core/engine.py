@@ -40,6 +40,7 @@ from roomd_server.core.ports import (
     Ids,
     ObserverResult,
     Store,
+    Toolbox,
 )
 from roomd_server.core.proactive import Proactive, ProactiveParts
 from roomd_server.core.realtime_desk import RealtimeDesk
@@ -50,6 +51,7 @@ from roomd_server.core.roster import Roster
 from roomd_server.core.routing import Router
 from roomd_server.core.timeline import Timeline
 from roomd_server.core.timers import TimerService
+from roomd_server.core.tools import Tools
 from roomd_server.core.transports import Transports
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class Surroundings:
     ids: Ids
     hooks: Hooks
     extensions: Extensions
+    toolbox: Toolbox
     drivers: Mapping[str, Driver]
     """By the name of the ``ChannelImplementation`` they serve."""
     bus: FrameworkBus
@@ -105,6 +108,7 @@ class Engine:
         self.desk = RealtimeDesk(
             self.directory, self.rooms, clock, presence_lease_seconds=options.presence_lease_seconds
         )
+        self.tools = Tools(around.toolbox, self.rooms, self.desk, clock, ids)
         self._build_flow(around)
         self._background: list[asyncio.Task[None]] = []
 
@@ -171,6 +175,7 @@ class Engine:
                 self.pipeline,
                 self.channels,
                 around.hooks,
+                self.tools,
                 self.desk,
                 around.bus,
                 clock,

@@ -638,6 +638,10 @@ class Hooks(Protocol):
         """Room whose lock the invocation holds up; None unless it decides right now."""
 
 
+ToolUser = Callable[[pb.ToolCall], Awaitable[pb.ToolResult]]
+"""Runs a tool for an AI. What goes wrong is a result that says so."""
+
+
 class Ask(NamedTuple):
     """An event for one target, ready to go out."""
 
@@ -651,6 +655,8 @@ class Ask(NamedTuple):
     part: int
     parts: int
     context: ContextBuilder
+    use_tool: ToolUser | None = None
+    """Runs a tool; set for intelligence channels."""
 
 
 class Driver(Protocol):
@@ -707,6 +713,37 @@ class Extensions(Protocol):
         target: pb.Binding,
     ) -> pb.Transcoded | None:
         """The worker's transcoder; None: the channel has none, or it failed: the built-in one."""
+
+
+class ToolRun(NamedTuple):
+    """How a call of a tool ended."""
+
+    outcome: pb.ToolOutcome
+    result: pb.ToolResult
+    """Without an answer: an error that says so, in words for a model."""
+    worker_id: str = ""
+
+
+class Toolbox(Protocol):
+    """The tools that workers serve."""
+
+    def list_tools(self, org: str, channel_id: str) -> list[pb.Tool]:
+        """Tools that are served now; of one channel's AI, or with an empty id all."""
+
+    def check(self, org: str, call: pb.ToolCall) -> None:
+        """Refuse a call that no tool takes.
+
+        Raises:
+            NotFound: TOOL_NOT_FOUND.
+            InvalidArgument: VALIDATION, with a violation for each wrong argument.
+        """
+
+    async def run(self, org: str, room_id: str, call: pb.ToolCall) -> ToolRun:
+        """Have a worker run a call that was checked; cancelled with who asks.
+
+        Raises:
+            Unavailable: NO_WORKER, nobody had it in hand.
+        """
 
 
 # ------------------------------------------------------------------ fan-out

@@ -131,6 +131,18 @@ class DeliveryTallies:
         """Attempts being made now."""
 
 
+class ToolTallies:
+    """Calls of tools."""
+
+    __slots__ = ("outcomes", "times")
+
+    def __init__(self) -> None:
+        self.outcomes: Counts[str] = defaultdict(int)
+        """answered, failed, timeout, lost, not_run, cancelled."""
+        self.times = Histogram()
+        """From the call until its end."""
+
+
 class StoreTallies:
     """Transactions of a store. Counted by its one writer, also when that is a thread."""
 

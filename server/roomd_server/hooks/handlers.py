@@ -1,13 +1,14 @@
-"""Handlers that are no hooks: channel providers and inbound routers, and the pipeline
+"""Handlers that are no hooks: channel providers, inbound routers, tools; and the pipeline
 steps that they may take over (``ports.Extensions``).
 
 What a provider said of itself is stored: one that is away is still known to convert, also
-after a restart. Deliveries and answers are in ``remote.py``.
+after a restart. Deliveries and answers are in ``remote.py``, calls of tools in ``tools.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from roomd import v1 as pb
@@ -29,53 +30,72 @@ from roomd_server.hooks.dispatch import Dispatcher
 from roomd_server.hooks.invocation import Fate, Invocation, Outcome
 from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.rulings import Check, failure_message
+from roomd_server.hooks.schemas import ArgumentSchema
 from roomd_server.hooks.seats import ANY_ETAG, Group, check_rivals
 
-PROVIDER_TIMEOUT_SECONDS = 30.0
-MAX_PROVIDER_TIMEOUT_SECONDS = 600.0
-ROUTER_TIMEOUT_SECONDS = 2.0
-MAX_ROUTER_TIMEOUT_SECONDS = 10.0
+CHANNEL_PROVIDER, INBOUND_ROUTER, TOOL = "channel_provider", "inbound_router", "tool"
+
+TIMEOUTS = {
+    # Kind: default and largest timeout in seconds.
+    CHANNEL_PROVIDER: (30.0, 600.0),
+    INBOUND_ROUTER: (2.0, 10.0),
+    TOOL: (30.0, 300.0),
+}
 EXTENSION_FACTOR = 10
 """A call may be extended to this many times its timeout."""
 
-CHANNEL_PROVIDER, INBOUND_ROUTER = "channel_provider", "inbound_router"
+
+class Terms(NamedTuple):
+    """What a spec means."""
+
+    kind: str
+    timeout_seconds: float
+    """For one call."""
+    schema: ArgumentSchema | None = None
+    """Of a tool's arguments."""
+    repeats: bool = True
+    """A call whose worker was lost may be given to another one."""
 
 
 class HandlerEntry:
     """A handler that is no hook."""
 
-    __slots__ = ("etag", "group", "kind", "name", "spec", "timeout_seconds")
+    __slots__ = ("etag", "group", "name", "spec", "terms")
 
-    def __init__(self, name: str, group: Group) -> None:
+    def __init__(
+        self, name: str, group: Group, spec: pb.HandlerSpec, terms: Terms, etag: str
+    ) -> None:
         self.name = name
         self.group = group
-        self.kind = ""
+        self.describe(spec, terms, etag)
+
+    def describe(self, spec: pb.HandlerSpec, terms: Terms, etag: str) -> None:
+        """Take a spec and what it means."""
         self.spec = pb.HandlerSpec()
-        self.etag = ""
-        self.timeout_seconds = 0.0
+        self.spec.CopyFrom(spec)
+        self.terms, self.etag = terms, etag
 
-    def describe(self, spec: pb.HandlerSpec, etag: str) -> None:
-        """Take a new spec, which was checked."""
-        self.kind, self.spec, self.etag = spec.WhichOneof("kind") or "", spec, etag
-        self.timeout_seconds = timeout_of(spec)
+    @property
+    def kind(self) -> str:
+        """Name of the spec's kind."""
+        return self.terms.kind
 
 
-def timeout_of(spec: pb.HandlerSpec) -> float:
-    """The time that a spec gives one call, in seconds.
+def terms_of(spec: pb.HandlerSpec) -> Terms:
+    """Read a spec.
 
     Raises:
         InvalidArgument: VALIDATION.
     """
     kind = spec.WhichOneof("kind") or ""
-    if kind == CHANNEL_PROVIDER:
-        wanted = seconds_of(spec.channel_provider.timeout)
-        default, most = PROVIDER_TIMEOUT_SECONDS, MAX_PROVIDER_TIMEOUT_SECONDS
-    else:
-        wanted = seconds_of(spec.inbound_router.timeout)
-        default, most = ROUTER_TIMEOUT_SECONDS, MAX_ROUTER_TIMEOUT_SECONDS
+    default, most = TIMEOUTS[kind]
+    wanted = seconds_of(getattr(spec, kind).timeout)
     if not 0 <= wanted <= most:
         raise invalid(f"spec.{kind}.timeout", f"must be between 0 and {most:g} seconds")
-    return wanted or default
+    if kind != TOOL:
+        return Terms(kind, wanted or default)
+    schema = ArgumentSchema(spec.tool.parameters)
+    return Terms(kind, wanted or default, schema, repeats=spec.tool.idempotent)
 
 
 class Asked(NamedTuple):
@@ -110,13 +130,17 @@ class Handlers:
     async def load(self) -> None:
         """Read what is stored; once, before anything is served."""
         for org, handler in await self._store.list_handlers():
-            self._add(org, handler.name, handler.spec, handler.etag)
+            self._add(org, handler, terms_of(handler.spec), handler.etag)
 
     # -------------------------------------------------------------- who serves
 
     def find(self, org: str, name: str) -> HandlerEntry | None:
         """A handler that is or was attached."""
         return self._entries.get(org, {}).get(name)
+
+    def of_kind(self, org: str, kind: str) -> Iterator[HandlerEntry]:
+        """All handlers of a kind that are or were attached."""
+        return (one for one in self._entries.get(org, {}).values() if one.kind == kind)
 
     async def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HandlerEntry:
         """Find the handler that a worker wants to serve; with a spec make or update it. What a
@@ -170,24 +194,24 @@ class Handlers:
 
     async def _make(self, org: str, handler: pb.Handler) -> HandlerEntry:
         specs.check_name(handler.name)
-        timeout_of(handler.spec)
+        terms = terms_of(handler.spec)
         mine = self._entries.get(org, {})
         oldest = self._oldest(mine) if len(mine) >= self._options.max_hooks else None
         etag = await self._write(org, handler, oldest)
         if oldest is not None:
             del mine[oldest.name]
             self._dispatcher.forget(oldest.group)
-        return self._add(org, handler.name, handler.spec, etag)
+        return self._add(org, handler, terms, etag)
 
-    def _add(self, org: str, name: str, spec: pb.HandlerSpec, etag: str) -> HandlerEntry:
-        entry = HandlerEntry(name, self._dispatcher.group(org, name))
-        entry.describe(_copy(spec), etag)
+    def _add(self, org: str, handler: pb.Handler, terms: Terms, etag: str) -> HandlerEntry:
+        name = handler.name
+        entry = HandlerEntry(name, self._dispatcher.group(org, name), handler.spec, terms, etag)
         self._entries.setdefault(org, {})[name] = entry
         return entry
 
     async def _write(self, org: str, handler: pb.Handler, gone: HandlerEntry | None = None) -> str:
-        """Store what is to be known after a restart; its etag. A router that is away is not
-        asked, so nobody needs to know of it.
+        """Store what is to be known after a restart; its etag. A router or tool that is away is
+        not asked, so nobody needs to know of it.
         """
         etag = self._ids.new()
         stored = pb.Handler(name=handler.name, spec=handler.spec, etag=etag)
@@ -216,9 +240,9 @@ class Handlers:
         if not handler.etag and kind == entry.kind:
             before, wanted = getattr(entry.spec, kind), getattr(handler.spec, kind)
             check_rivals(entry.group, worker_id, specs.differing(wanted, before))
-        timeout_of(handler.spec)
+        terms = terms_of(handler.spec)
         etag = await self._write(entry.group.org, handler)
-        entry.describe(_copy(handler.spec), etag)
+        entry.describe(handler.spec, terms, etag)
 
     def _oldest(self, mine: dict[str, HandlerEntry]) -> HandlerEntry:
         """The one to forget when there are too many: the oldest that nobody serves."""
@@ -241,17 +265,19 @@ class Handlers:
     ) -> Invocation:
         """Build an invocation of a handler; not offered yet."""
         size = call.ByteSize() + (context.ByteSize() if context is not None else 0)
+        seconds, repeats = entry.terms.timeout_seconds, entry.terms.repeats
+        attempts = self._options.max_attempts if repeats else 1
         return Invocation(
             entry.group,
             self._dispatcher.new_id(),
-            entry.timeout_seconds,
-            entry.timeout_seconds * EXTENSION_FACTOR,
+            seconds,
+            seconds * EXTENSION_FACTOR,
             room_id,
             call=call,
             context=context,
             size=size,
             chunks=chunks,
-            max_attempts=2 if chunks is not None else self._options.max_attempts,
+            max_attempts=2 if chunks is not None else attempts,
         )
 
     async def ask(
@@ -376,9 +402,3 @@ class Unanswered(Exception):
     def final(self) -> bool:
         """Whether the worker said that trying again does not help."""
         return self.failure is not None and not self.failure.retryable
-
-
-def _copy(spec: pb.HandlerSpec) -> pb.HandlerSpec:
-    copy = pb.HandlerSpec()
-    copy.CopyFrom(spec)
-    return copy

@@ -22,6 +22,7 @@ from roomd_server.hooks.runner import HookRunner
 from roomd_server.hooks.session import SessionParts
 from roomd_server.hooks.stream import HookStreams
 from roomd_server.hooks.telling import RoomView
+from roomd_server.hooks.tools import RemoteTools
 from roomd_server.hooks.watching import HookWatch
 
 QUIET_SECONDS = 0.1
@@ -54,6 +55,7 @@ class HookPlane:
         self.dispatcher = Dispatcher(clock, ids, options)
         self.registry = HookRegistry(store, clock, ids, self.dispatcher, options)
         self.extensions = Handlers(store, self.dispatcher, ids, options, check)
+        self.toolbox = RemoteTools(self.extensions)
         self.remote = RemoteDriver(self.extensions, self.dispatcher, options)
         self._chain = ChainParts(self.dispatcher, clock, options, check)
         self.observers = DurableObservers(store, self.registry, self._chain)

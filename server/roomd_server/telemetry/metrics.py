@@ -66,6 +66,9 @@ METRICS: tuple[Declared, ...] = (
     Declared("roomd_invocations_total", _C, "Pieces of work offered to workers."),
     Declared("roomd_invocations_in_flight", _G, "Offered and not ended, those that wait included."),
     Declared("roomd_worker_sessions", _G, "Open worker streams."),
+    # Tools.
+    Declared("roomd_tool_calls_total", _C, "Calls of tools, by how they ended.", ("outcome",)),
+    Declared("roomd_tool_call_seconds", _H, "Calls of tools, until they ended."),
     # Deliveries.
     Declared("roomd_lanes", _G, "Targets with deliveries, by what they do now.", ("state",)),
     Declared("roomd_lane_backlog", _G, "Deliveries in memory."),

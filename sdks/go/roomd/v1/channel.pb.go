@@ -1405,7 +1405,10 @@ type ChannelImplementation_Script struct {
 	// Send the answer word by word, as a model would.
 	Streaming bool `protobuf:"varint,2,opt,name=streaming,proto3" json:"streaming,omitempty"`
 	// Pause before each word (streaming) or answer.
-	Delay         *durationpb.Duration `protobuf:"bytes,3,opt,name=delay,proto3" json:"delay,omitempty"`
+	Delay *durationpb.Duration `protobuf:"bytes,3,opt,name=delay,proto3" json:"delay,omitempty"`
+	// Tools to call before each answer, one after the other; `{NAME}` in an answer is what the
+	// tool of that name said.
+	Uses          []*ChannelImplementation_Script_Use `protobuf:"bytes,4,rep,name=uses,proto3" json:"uses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1457,6 +1460,13 @@ func (x *ChannelImplementation_Script) GetStreaming() bool {
 func (x *ChannelImplementation_Script) GetDelay() *durationpb.Duration {
 	if x != nil {
 		return x.Delay
+	}
+	return nil
+}
+
+func (x *ChannelImplementation_Script) GetUses() []*ChannelImplementation_Script_Use {
+	if x != nil {
+		return x.Uses
 	}
 	return nil
 }
@@ -1581,6 +1591,61 @@ func (*ChannelImplementation_System) Descriptor() ([]byte, []int) {
 	return file_roomd_v1_channel_proto_rawDescGZIP(), []int{3, 3}
 }
 
+// A tool to call.
+type ChannelImplementation_Script_Use struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tool; see ListTools.
+	Tool string `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	// What its schema describes. `{message}` in a text is what was said.
+	Arguments     *structpb.Struct `protobuf:"bytes,2,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelImplementation_Script_Use) Reset() {
+	*x = ChannelImplementation_Script_Use{}
+	mi := &file_roomd_v1_channel_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelImplementation_Script_Use) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelImplementation_Script_Use) ProtoMessage() {}
+
+func (x *ChannelImplementation_Script_Use) ProtoReflect() protoreflect.Message {
+	mi := &file_roomd_v1_channel_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelImplementation_Script_Use.ProtoReflect.Descriptor instead.
+func (*ChannelImplementation_Script_Use) Descriptor() ([]byte, []int) {
+	return file_roomd_v1_channel_proto_rawDescGZIP(), []int{3, 0, 0}
+}
+
+func (x *ChannelImplementation_Script_Use) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *ChannelImplementation_Script_Use) GetArguments() *structpb.Struct {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
 var File_roomd_v1_channel_proto protoreflect.FileDescriptor
 
 const file_roomd_v1_channel_proto_rawDesc = "" +
@@ -1627,18 +1692,22 @@ const file_roomd_v1_channel_proto_rawDesc = "" +
 	"\tmax_delay\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\r\u0087\x19\t)\x00\x00\x00\x00\x00\x00\x00\x00R\bmaxDelay\x12F\n" +
 	"\x10exponential_base\x18\x04 \x01(\x01B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\xf0?1\x00\x00\x00\x00\x00\x00Y@H\x01R\x0fexponentialBase\x88\x01\x01B\x0e\n" +
 	"\f_max_retriesB\x13\n" +
-	"\x11_exponential_base\"\x9c\x04\n" +
+	"\x11_exponential_base\"\xc0\x05\n" +
 	"\x15ChannelImplementation\x12L\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\v2*.roomd.v1.ChannelImplementation.ConnectionH\x00R\n" +
 	"connection\x12@\n" +
 	"\x06worker\x18\x02 \x01(\v2&.roomd.v1.ChannelImplementation.WorkerH\x00R\x06worker\x12@\n" +
 	"\x06script\x18\x03 \x01(\v2&.roomd.v1.ChannelImplementation.ScriptH\x00R\x06script\x12@\n" +
-	"\x06system\x18\x04 \x01(\v2&.roomd.v1.ChannelImplementation.SystemH\x00R\x06system\x1a\x98\x01\n" +
+	"\x06system\x18\x04 \x01(\v2&.roomd.v1.ChannelImplementation.SystemH\x00R\x06system\x1a\xbc\x02\n" +
 	"\x06Script\x12'\n" +
 	"\tresponses\x18\x01 \x03(\tB\t\u0087\x19\x05\b\x01 \xe8\aR\tresponses\x12\x1c\n" +
 	"\tstreaming\x18\x02 \x01(\bR\tstreaming\x12G\n" +
-	"\x05delay\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00N@R\x05delay\x1a\f\n" +
+	"\x05delay\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00N@R\x05delay\x12F\n" +
+	"\x04uses\x18\x04 \x03(\v2*.roomd.v1.ChannelImplementation.Script.UseB\x06\u0087\x19\x02  R\x04uses\x1aZ\n" +
+	"\x03Use\x12\x1c\n" +
+	"\x04tool\x18\x01 \x01(\tB\b\u0087\x19\x04\b\x01\x10?R\x04tool\x125\n" +
+	"\targuments\x18\x02 \x01(\v2\x17.google.protobuf.StructR\targuments\x1a\f\n" +
 	"\n" +
 	"Connection\x1a,\n" +
 	"\x06Worker\x12\"\n" +
@@ -1768,7 +1837,7 @@ func file_roomd_v1_channel_proto_rawDescGZIP() []byte {
 }
 
 var file_roomd_v1_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_roomd_v1_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_roomd_v1_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_roomd_v1_channel_proto_goTypes = []any{
 	(ChannelType)(0),                         // 0: roomd.v1.ChannelType
 	(ChannelCategory)(0),                     // 1: roomd.v1.ChannelCategory
@@ -1788,18 +1857,19 @@ var file_roomd_v1_channel_proto_goTypes = []any{
 	(*ChannelImplementation_Connection)(nil), // 15: roomd.v1.ChannelImplementation.Connection
 	(*ChannelImplementation_Worker)(nil),     // 16: roomd.v1.ChannelImplementation.Worker
 	(*ChannelImplementation_System)(nil),     // 17: roomd.v1.ChannelImplementation.System
-	(*durationpb.Duration)(nil),              // 18: google.protobuf.Duration
-	(*structpb.Struct)(nil),                  // 19: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),            // 20: google.protobuf.Timestamp
+	(*ChannelImplementation_Script_Use)(nil), // 18: roomd.v1.ChannelImplementation.Script.Use
+	(*durationpb.Duration)(nil),              // 19: google.protobuf.Duration
+	(*structpb.Struct)(nil),                  // 20: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),            // 21: google.protobuf.Timestamp
 }
 var file_roomd_v1_channel_proto_depIdxs = []int32{
 	4,  // 0: roomd.v1.Capabilities.media_types:type_name -> roomd.v1.MediaType
-	18, // 1: roomd.v1.Capabilities.max_audio_duration:type_name -> google.protobuf.Duration
-	18, // 2: roomd.v1.Capabilities.max_video_duration:type_name -> google.protobuf.Duration
+	19, // 1: roomd.v1.Capabilities.max_audio_duration:type_name -> google.protobuf.Duration
+	19, // 2: roomd.v1.Capabilities.max_video_duration:type_name -> google.protobuf.Duration
 	5,  // 3: roomd.v1.Capabilities.delivery_mode:type_name -> roomd.v1.DeliveryMode
-	19, // 4: roomd.v1.Capabilities.custom:type_name -> google.protobuf.Struct
-	18, // 5: roomd.v1.RetryPolicy.base_delay:type_name -> google.protobuf.Duration
-	18, // 6: roomd.v1.RetryPolicy.max_delay:type_name -> google.protobuf.Duration
+	20, // 4: roomd.v1.Capabilities.custom:type_name -> google.protobuf.Struct
+	19, // 5: roomd.v1.RetryPolicy.base_delay:type_name -> google.protobuf.Duration
+	19, // 6: roomd.v1.RetryPolicy.max_delay:type_name -> google.protobuf.Duration
 	15, // 7: roomd.v1.ChannelImplementation.connection:type_name -> roomd.v1.ChannelImplementation.Connection
 	16, // 8: roomd.v1.ChannelImplementation.worker:type_name -> roomd.v1.ChannelImplementation.Worker
 	14, // 9: roomd.v1.ChannelImplementation.script:type_name -> roomd.v1.ChannelImplementation.Script
@@ -1808,29 +1878,31 @@ var file_roomd_v1_channel_proto_depIdxs = []int32{
 	1,  // 12: roomd.v1.Channel.category:type_name -> roomd.v1.ChannelCategory
 	7,  // 13: roomd.v1.Channel.capabilities:type_name -> roomd.v1.Capabilities
 	10, // 14: roomd.v1.Channel.implementation:type_name -> roomd.v1.ChannelImplementation
-	19, // 15: roomd.v1.Channel.settings:type_name -> google.protobuf.Struct
+	20, // 15: roomd.v1.Channel.settings:type_name -> google.protobuf.Struct
 	8,  // 16: roomd.v1.Channel.rate_limit:type_name -> roomd.v1.RateLimit
-	18, // 17: roomd.v1.Channel.delivery_deadline:type_name -> google.protobuf.Duration
+	19, // 17: roomd.v1.Channel.delivery_deadline:type_name -> google.protobuf.Duration
 	8,  // 18: roomd.v1.Channel.inbound_rate_limit:type_name -> roomd.v1.RateLimit
-	20, // 19: roomd.v1.Channel.create_time:type_name -> google.protobuf.Timestamp
-	20, // 20: roomd.v1.Channel.update_time:type_name -> google.protobuf.Timestamp
+	21, // 19: roomd.v1.Channel.create_time:type_name -> google.protobuf.Timestamp
+	21, // 20: roomd.v1.Channel.update_time:type_name -> google.protobuf.Timestamp
 	0,  // 21: roomd.v1.Binding.channel_type:type_name -> roomd.v1.ChannelType
 	1,  // 22: roomd.v1.Binding.category:type_name -> roomd.v1.ChannelCategory
 	2,  // 23: roomd.v1.Binding.direction:type_name -> roomd.v1.Direction
 	3,  // 24: roomd.v1.Binding.access:type_name -> roomd.v1.Access
 	13, // 25: roomd.v1.Binding.visibility:type_name -> roomd.v1.Visibility
-	19, // 26: roomd.v1.Binding.metadata:type_name -> google.protobuf.Struct
+	20, // 26: roomd.v1.Binding.metadata:type_name -> google.protobuf.Struct
 	7,  // 27: roomd.v1.Binding.capabilities:type_name -> roomd.v1.Capabilities
 	8,  // 28: roomd.v1.Binding.rate_limit:type_name -> roomd.v1.RateLimit
 	9,  // 29: roomd.v1.Binding.retry_policy:type_name -> roomd.v1.RetryPolicy
-	20, // 30: roomd.v1.Binding.attach_time:type_name -> google.protobuf.Timestamp
+	21, // 30: roomd.v1.Binding.attach_time:type_name -> google.protobuf.Timestamp
 	6,  // 31: roomd.v1.Visibility.scope:type_name -> roomd.v1.Visibility.Scope
-	18, // 32: roomd.v1.ChannelImplementation.Script.delay:type_name -> google.protobuf.Duration
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	19, // 32: roomd.v1.ChannelImplementation.Script.delay:type_name -> google.protobuf.Duration
+	18, // 33: roomd.v1.ChannelImplementation.Script.uses:type_name -> roomd.v1.ChannelImplementation.Script.Use
+	20, // 34: roomd.v1.ChannelImplementation.Script.Use.arguments:type_name -> google.protobuf.Struct
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_channel_proto_init() }
@@ -1853,7 +1925,7 @@ func file_roomd_v1_channel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomd_v1_channel_proto_rawDesc), len(file_roomd_v1_channel_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -62,6 +62,8 @@ const (
 	ErrorReason_ERROR_REASON_DELIVERY_NOT_FOUND ErrorReason = 27
 	// NOT_FOUND.
 	ErrorReason_ERROR_REASON_INVOCATION_NOT_FOUND ErrorReason = 28
+	// NOT_FOUND: no worker has served the tool, or not to this channel.
+	ErrorReason_ERROR_REASON_TOOL_NOT_FOUND ErrorReason = 29
 	// ALREADY_EXISTS.
 	ErrorReason_ERROR_REASON_ROOM_EXISTS ErrorReason = 40
 	// ALREADY_EXISTS.
@@ -153,6 +155,7 @@ var (
 		26:  "ERROR_REASON_TASK_NOT_FOUND",
 		27:  "ERROR_REASON_DELIVERY_NOT_FOUND",
 		28:  "ERROR_REASON_INVOCATION_NOT_FOUND",
+		29:  "ERROR_REASON_TOOL_NOT_FOUND",
 		40:  "ERROR_REASON_ROOM_EXISTS",
 		41:  "ERROR_REASON_CHANNEL_EXISTS",
 		42:  "ERROR_REASON_BINDING_EXISTS",
@@ -207,6 +210,7 @@ var (
 		"ERROR_REASON_TASK_NOT_FOUND":           26,
 		"ERROR_REASON_DELIVERY_NOT_FOUND":       27,
 		"ERROR_REASON_INVOCATION_NOT_FOUND":     28,
+		"ERROR_REASON_TOOL_NOT_FOUND":           29,
 		"ERROR_REASON_ROOM_EXISTS":              40,
 		"ERROR_REASON_CHANNEL_EXISTS":           41,
 		"ERROR_REASON_BINDING_EXISTS":           42,
@@ -343,7 +347,7 @@ const file_roomd_v1_error_proto_rawDesc = "" +
 	"\x06Status\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12-\n" +
-	"\x06reason\x18\x03 \x01(\x0e2\x15.roomd.v1.ErrorReasonR\x06reason*\xdd\r\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x15.roomd.v1.ErrorReasonR\x06reason*\xfe\r\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ERROR_REASON_VALIDATION\x10\x01\x12&\n" +
@@ -362,7 +366,8 @@ const file_roomd_v1_error_proto_rawDesc = "" +
 	"\"ERROR_REASON_PARTICIPANT_NOT_FOUND\x10\x19\x12\x1f\n" +
 	"\x1bERROR_REASON_TASK_NOT_FOUND\x10\x1a\x12#\n" +
 	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10\x1b\x12%\n" +
-	"!ERROR_REASON_INVOCATION_NOT_FOUND\x10\x1c\x12\x1c\n" +
+	"!ERROR_REASON_INVOCATION_NOT_FOUND\x10\x1c\x12\x1f\n" +
+	"\x1bERROR_REASON_TOOL_NOT_FOUND\x10\x1d\x12\x1c\n" +
 	"\x18ERROR_REASON_ROOM_EXISTS\x10(\x12\x1f\n" +
 	"\x1bERROR_REASON_CHANNEL_EXISTS\x10)\x12\x1f\n" +
 	"\x1bERROR_REASON_BINDING_EXISTS\x10*\x12\x1c\n" +

@@ -31,6 +31,7 @@ type HandlerSpec struct {
 	//	*HandlerSpec_Hook
 	//	*HandlerSpec_ChannelProvider
 	//	*HandlerSpec_InboundRouter
+	//	*HandlerSpec_Tool
 	Kind          isHandlerSpec_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -100,6 +101,15 @@ func (x *HandlerSpec) GetInboundRouter() *InboundRouterSpec {
 	return nil
 }
 
+func (x *HandlerSpec) GetTool() *ToolSpec {
+	if x != nil {
+		if x, ok := x.Kind.(*HandlerSpec_Tool); ok {
+			return x.Tool
+		}
+	}
+	return nil
+}
+
 type isHandlerSpec_Kind interface {
 	isHandlerSpec_Kind()
 }
@@ -119,11 +129,18 @@ type HandlerSpec_InboundRouter struct {
 	InboundRouter *InboundRouterSpec `protobuf:"bytes,3,opt,name=inbound_router,json=inboundRouter,proto3,oneof"`
 }
 
+type HandlerSpec_Tool struct {
+	// A tool that AIs call.
+	Tool *ToolSpec `protobuf:"bytes,4,opt,name=tool,proto3,oneof"`
+}
+
 func (*HandlerSpec_Hook) isHandlerSpec_Kind() {}
 
 func (*HandlerSpec_ChannelProvider) isHandlerSpec_Kind() {}
 
 func (*HandlerSpec_InboundRouter) isHandlerSpec_Kind() {}
+
+func (*HandlerSpec_Tool) isHandlerSpec_Kind() {}
 
 // A channel that a worker serves. Register the channel with implementation.worker
 // and the handler's name.
@@ -267,6 +284,7 @@ type HandlerCall struct {
 	//	*HandlerCall_Convert
 	//	*HandlerCall_Route
 	//	*HandlerCall_Transcode
+	//	*HandlerCall_Tool
 	Kind          isHandlerCall_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -354,6 +372,15 @@ func (x *HandlerCall) GetTranscode() *Transcode {
 	return nil
 }
 
+func (x *HandlerCall) GetTool() *ToolCall {
+	if x != nil {
+		if x, ok := x.Kind.(*HandlerCall_Tool); ok {
+			return x.Tool
+		}
+	}
+	return nil
+}
+
 type isHandlerCall_Kind interface {
 	isHandlerCall_Kind()
 }
@@ -383,6 +410,11 @@ type HandlerCall_Transcode struct {
 	Transcode *Transcode `protobuf:"bytes,5,opt,name=transcode,proto3,oneof"`
 }
 
+type HandlerCall_Tool struct {
+	// Run the tool. Answer: ToolResult.
+	Tool *ToolCall `protobuf:"bytes,6,opt,name=tool,proto3,oneof"`
+}
+
 func (*HandlerCall_Deliver) isHandlerCall_Kind() {}
 
 func (*HandlerCall_Respond) isHandlerCall_Kind() {}
@@ -392,6 +424,8 @@ func (*HandlerCall_Convert) isHandlerCall_Kind() {}
 func (*HandlerCall_Route) isHandlerCall_Kind() {}
 
 func (*HandlerCall_Transcode) isHandlerCall_Kind() {}
+
+func (*HandlerCall_Tool) isHandlerCall_Kind() {}
 
 // An event for one target.
 type ChannelDelivery struct {
@@ -558,6 +592,7 @@ type HandlerResult struct {
 	//	*HandlerResult_Converted
 	//	*HandlerResult_Route
 	//	*HandlerResult_Transcoded
+	//	*HandlerResult_Tool
 	Kind          isHandlerResult_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -645,6 +680,15 @@ func (x *HandlerResult) GetTranscoded() *Transcoded {
 	return nil
 }
 
+func (x *HandlerResult) GetTool() *ToolResult {
+	if x != nil {
+		if x, ok := x.Kind.(*HandlerResult_Tool); ok {
+			return x.Tool
+		}
+	}
+	return nil
+}
+
 type isHandlerResult_Kind interface {
 	isHandlerResult_Kind()
 }
@@ -674,6 +718,11 @@ type HandlerResult_Transcoded struct {
 	Transcoded *Transcoded `protobuf:"bytes,5,opt,name=transcoded,proto3,oneof"`
 }
 
+type HandlerResult_Tool struct {
+	// To a tool's call.
+	Tool *ToolResult `protobuf:"bytes,6,opt,name=tool,proto3,oneof"`
+}
+
 func (*HandlerResult_Delivery) isHandlerResult_Kind() {}
 
 func (*HandlerResult_Response) isHandlerResult_Kind() {}
@@ -683,6 +732,8 @@ func (*HandlerResult_Converted) isHandlerResult_Kind() {}
 func (*HandlerResult_Route) isHandlerResult_Kind() {}
 
 func (*HandlerResult_Transcoded) isHandlerResult_Kind() {}
+
+func (*HandlerResult_Tool) isHandlerResult_Kind() {}
 
 // What became of a delivery, and what the channel wants to add.
 type DeliveryOutcome struct {
@@ -1050,11 +1101,12 @@ var File_roomd_v1_handler_proto protoreflect.FileDescriptor
 
 const file_roomd_v1_handler_proto_rawDesc = "" +
 	"\n" +
-	"\x16roomd/v1/handler.proto\x12\broomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x16roomd/v1/content.proto\x1a\x14roomd/v1/event.proto\x1a\x13roomd/v1/hook.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xd9\x01\n" +
+	"\x16roomd/v1/handler.proto\x12\broomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x16roomd/v1/content.proto\x1a\x14roomd/v1/event.proto\x1a\x13roomd/v1/hook.proto\x1a\x13roomd/v1/room.proto\x1a\x13roomd/v1/tool.proto\x1a\x19roomd/v1/validation.proto\"\x83\x02\n" +
 	"\vHandlerSpec\x12(\n" +
 	"\x04hook\x18\x01 \x01(\v2\x12.roomd.v1.HookSpecH\x00R\x04hook\x12J\n" +
 	"\x10channel_provider\x18\x02 \x01(\v2\x1d.roomd.v1.ChannelProviderSpecH\x00R\x0fchannelProvider\x12D\n" +
-	"\x0einbound_router\x18\x03 \x01(\v2\x1b.roomd.v1.InboundRouterSpecH\x00R\rinboundRouterB\x0e\n" +
+	"\x0einbound_router\x18\x03 \x01(\v2\x1b.roomd.v1.InboundRouterSpecH\x00R\rinboundRouter\x12(\n" +
+	"\x04tool\x18\x04 \x01(\v2\x12.roomd.v1.ToolSpecH\x00R\x04toolB\x0e\n" +
 	"\x04kind\x12\x06ʇ\x19\x02\b\x01\"\xea\x01\n" +
 	"\x13ChannelProviderSpec\x12K\n" +
 	"\atimeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\xc0\x82@R\atimeout\x12)\n" +
@@ -1065,13 +1117,14 @@ const file_roomd_v1_handler_proto_rawDesc = "" +
 	"\rrecent_events\x18\x04 \x01(\x05B\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00i@R\frecentEvents\"\xa4\x01\n" +
 	"\x11InboundRouterSpec\x12B\n" +
 	"\rchannel_types\x18\x01 \x03(\x0e2\x15.roomd.v1.ChannelTypeB\x06\u0087\x19\x02 @R\fchannelTypes\x12K\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00$@R\atimeout\"\xa0\x02\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x16\u0087\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x001\x00\x00\x00\x00\x00\x00$@R\atimeout\"\xca\x02\n" +
 	"\vHandlerCall\x125\n" +
 	"\adeliver\x18\x01 \x01(\v2\x19.roomd.v1.ChannelDeliveryH\x00R\adeliver\x125\n" +
 	"\arespond\x18\x02 \x01(\v2\x19.roomd.v1.ChannelDeliveryH\x00R\arespond\x124\n" +
 	"\aconvert\x18\x03 \x01(\v2\x18.roomd.v1.InboundMessageH\x00R\aconvert\x120\n" +
 	"\x05route\x18\x04 \x01(\v2\x18.roomd.v1.InboundMessageH\x00R\x05route\x123\n" +
-	"\ttranscode\x18\x05 \x01(\v2\x13.roomd.v1.TranscodeH\x00R\ttranscodeB\x06\n" +
+	"\ttranscode\x18\x05 \x01(\v2\x13.roomd.v1.TranscodeH\x00R\ttranscode\x12(\n" +
+	"\x04tool\x18\x06 \x01(\v2\x12.roomd.v1.ToolCallH\x00R\x04toolB\x06\n" +
 	"\x04kind\"\xd7\x01\n" +
 	"\x0fChannelDelivery\x12)\n" +
 	"\x05event\x18\x01 \x01(\v2\x13.roomd.v1.RoomEventR\x05event\x12+\n" +
@@ -1084,7 +1137,7 @@ const file_roomd_v1_handler_proto_rawDesc = "" +
 	"\tTranscode\x12+\n" +
 	"\acontent\x18\x01 \x01(\v2\x11.roomd.v1.ContentR\acontent\x128\n" +
 	"\x0esource_binding\x18\x02 \x01(\v2\x11.roomd.v1.BindingR\rsourceBinding\x128\n" +
-	"\x0etarget_binding\x18\x03 \x01(\v2\x11.roomd.v1.BindingR\rtargetBinding\"\x9e\x02\n" +
+	"\x0etarget_binding\x18\x03 \x01(\v2\x11.roomd.v1.BindingR\rtargetBinding\"\xca\x02\n" +
 	"\rHandlerResult\x127\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x19.roomd.v1.DeliveryOutcomeH\x00R\bdelivery\x120\n" +
 	"\bresponse\x18\x02 \x01(\v2\x12.roomd.v1.ResponseH\x00R\bresponse\x123\n" +
@@ -1092,7 +1145,8 @@ const file_roomd_v1_handler_proto_rawDesc = "" +
 	"\x05route\x18\x04 \x01(\v2\x15.roomd.v1.RouteAnswerH\x00R\x05route\x126\n" +
 	"\n" +
 	"transcoded\x18\x05 \x01(\v2\x14.roomd.v1.TranscodedH\x00R\n" +
-	"transcodedB\x06\n" +
+	"transcoded\x12*\n" +
+	"\x04tool\x18\x06 \x01(\v2\x14.roomd.v1.ToolResultH\x00R\x04toolB\x06\n" +
 	"\x04kind\"s\n" +
 	"\x0fDeliveryOutcome\x120\n" +
 	"\x06result\x18\x01 \x01(\v2\x18.roomd.v1.DeliveryResultR\x06result\x12.\n" +
@@ -1146,55 +1200,61 @@ var file_roomd_v1_handler_proto_goTypes = []any{
 	(*Transcoded)(nil),          // 11: roomd.v1.Transcoded
 	(*HandlerChunk)(nil),        // 12: roomd.v1.HandlerChunk
 	(*HookSpec)(nil),            // 13: roomd.v1.HookSpec
-	(*durationpb.Duration)(nil), // 14: google.protobuf.Duration
-	(ChannelType)(0),            // 15: roomd.v1.ChannelType
-	(*InboundMessage)(nil),      // 16: roomd.v1.InboundMessage
-	(*RoomEvent)(nil),           // 17: roomd.v1.RoomEvent
-	(*Binding)(nil),             // 18: roomd.v1.Binding
-	(*Content)(nil),             // 19: roomd.v1.Content
-	(*DeliveryResult)(nil),      // 20: roomd.v1.DeliveryResult
-	(*Task)(nil),                // 21: roomd.v1.Task
-	(*Observation)(nil),         // 22: roomd.v1.Observation
-	(*structpb.Struct)(nil),     // 23: google.protobuf.Struct
-	(EventType)(0),              // 24: roomd.v1.EventType
+	(*ToolSpec)(nil),            // 14: roomd.v1.ToolSpec
+	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
+	(ChannelType)(0),            // 16: roomd.v1.ChannelType
+	(*InboundMessage)(nil),      // 17: roomd.v1.InboundMessage
+	(*ToolCall)(nil),            // 18: roomd.v1.ToolCall
+	(*RoomEvent)(nil),           // 19: roomd.v1.RoomEvent
+	(*Binding)(nil),             // 20: roomd.v1.Binding
+	(*Content)(nil),             // 21: roomd.v1.Content
+	(*ToolResult)(nil),          // 22: roomd.v1.ToolResult
+	(*DeliveryResult)(nil),      // 23: roomd.v1.DeliveryResult
+	(*Task)(nil),                // 24: roomd.v1.Task
+	(*Observation)(nil),         // 25: roomd.v1.Observation
+	(*structpb.Struct)(nil),     // 26: google.protobuf.Struct
+	(EventType)(0),              // 27: roomd.v1.EventType
 }
 var file_roomd_v1_handler_proto_depIdxs = []int32{
 	13, // 0: roomd.v1.HandlerSpec.hook:type_name -> roomd.v1.HookSpec
 	1,  // 1: roomd.v1.HandlerSpec.channel_provider:type_name -> roomd.v1.ChannelProviderSpec
 	2,  // 2: roomd.v1.HandlerSpec.inbound_router:type_name -> roomd.v1.InboundRouterSpec
-	14, // 3: roomd.v1.ChannelProviderSpec.timeout:type_name -> google.protobuf.Duration
-	15, // 4: roomd.v1.InboundRouterSpec.channel_types:type_name -> roomd.v1.ChannelType
-	14, // 5: roomd.v1.InboundRouterSpec.timeout:type_name -> google.protobuf.Duration
-	4,  // 6: roomd.v1.HandlerCall.deliver:type_name -> roomd.v1.ChannelDelivery
-	4,  // 7: roomd.v1.HandlerCall.respond:type_name -> roomd.v1.ChannelDelivery
-	16, // 8: roomd.v1.HandlerCall.convert:type_name -> roomd.v1.InboundMessage
-	16, // 9: roomd.v1.HandlerCall.route:type_name -> roomd.v1.InboundMessage
-	5,  // 10: roomd.v1.HandlerCall.transcode:type_name -> roomd.v1.Transcode
-	17, // 11: roomd.v1.ChannelDelivery.event:type_name -> roomd.v1.RoomEvent
-	18, // 12: roomd.v1.ChannelDelivery.binding:type_name -> roomd.v1.Binding
-	19, // 13: roomd.v1.Transcode.content:type_name -> roomd.v1.Content
-	18, // 14: roomd.v1.Transcode.source_binding:type_name -> roomd.v1.Binding
-	18, // 15: roomd.v1.Transcode.target_binding:type_name -> roomd.v1.Binding
-	7,  // 16: roomd.v1.HandlerResult.delivery:type_name -> roomd.v1.DeliveryOutcome
-	8,  // 17: roomd.v1.HandlerResult.response:type_name -> roomd.v1.Response
-	9,  // 18: roomd.v1.HandlerResult.converted:type_name -> roomd.v1.Converted
-	10, // 19: roomd.v1.HandlerResult.route:type_name -> roomd.v1.RouteAnswer
-	11, // 20: roomd.v1.HandlerResult.transcoded:type_name -> roomd.v1.Transcoded
-	20, // 21: roomd.v1.DeliveryOutcome.result:type_name -> roomd.v1.DeliveryResult
-	8,  // 22: roomd.v1.DeliveryOutcome.response:type_name -> roomd.v1.Response
-	17, // 23: roomd.v1.Response.events:type_name -> roomd.v1.RoomEvent
-	21, // 24: roomd.v1.Response.tasks:type_name -> roomd.v1.Task
-	22, // 25: roomd.v1.Response.observations:type_name -> roomd.v1.Observation
-	23, // 26: roomd.v1.Response.metadata:type_name -> google.protobuf.Struct
-	19, // 27: roomd.v1.Converted.content:type_name -> roomd.v1.Content
-	23, // 28: roomd.v1.Converted.metadata:type_name -> google.protobuf.Struct
-	24, // 29: roomd.v1.Converted.event_type:type_name -> roomd.v1.EventType
-	19, // 30: roomd.v1.Transcoded.content:type_name -> roomd.v1.Content
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	14, // 3: roomd.v1.HandlerSpec.tool:type_name -> roomd.v1.ToolSpec
+	15, // 4: roomd.v1.ChannelProviderSpec.timeout:type_name -> google.protobuf.Duration
+	16, // 5: roomd.v1.InboundRouterSpec.channel_types:type_name -> roomd.v1.ChannelType
+	15, // 6: roomd.v1.InboundRouterSpec.timeout:type_name -> google.protobuf.Duration
+	4,  // 7: roomd.v1.HandlerCall.deliver:type_name -> roomd.v1.ChannelDelivery
+	4,  // 8: roomd.v1.HandlerCall.respond:type_name -> roomd.v1.ChannelDelivery
+	17, // 9: roomd.v1.HandlerCall.convert:type_name -> roomd.v1.InboundMessage
+	17, // 10: roomd.v1.HandlerCall.route:type_name -> roomd.v1.InboundMessage
+	5,  // 11: roomd.v1.HandlerCall.transcode:type_name -> roomd.v1.Transcode
+	18, // 12: roomd.v1.HandlerCall.tool:type_name -> roomd.v1.ToolCall
+	19, // 13: roomd.v1.ChannelDelivery.event:type_name -> roomd.v1.RoomEvent
+	20, // 14: roomd.v1.ChannelDelivery.binding:type_name -> roomd.v1.Binding
+	21, // 15: roomd.v1.Transcode.content:type_name -> roomd.v1.Content
+	20, // 16: roomd.v1.Transcode.source_binding:type_name -> roomd.v1.Binding
+	20, // 17: roomd.v1.Transcode.target_binding:type_name -> roomd.v1.Binding
+	7,  // 18: roomd.v1.HandlerResult.delivery:type_name -> roomd.v1.DeliveryOutcome
+	8,  // 19: roomd.v1.HandlerResult.response:type_name -> roomd.v1.Response
+	9,  // 20: roomd.v1.HandlerResult.converted:type_name -> roomd.v1.Converted
+	10, // 21: roomd.v1.HandlerResult.route:type_name -> roomd.v1.RouteAnswer
+	11, // 22: roomd.v1.HandlerResult.transcoded:type_name -> roomd.v1.Transcoded
+	22, // 23: roomd.v1.HandlerResult.tool:type_name -> roomd.v1.ToolResult
+	23, // 24: roomd.v1.DeliveryOutcome.result:type_name -> roomd.v1.DeliveryResult
+	8,  // 25: roomd.v1.DeliveryOutcome.response:type_name -> roomd.v1.Response
+	19, // 26: roomd.v1.Response.events:type_name -> roomd.v1.RoomEvent
+	24, // 27: roomd.v1.Response.tasks:type_name -> roomd.v1.Task
+	25, // 28: roomd.v1.Response.observations:type_name -> roomd.v1.Observation
+	26, // 29: roomd.v1.Response.metadata:type_name -> google.protobuf.Struct
+	21, // 30: roomd.v1.Converted.content:type_name -> roomd.v1.Content
+	26, // 31: roomd.v1.Converted.metadata:type_name -> google.protobuf.Struct
+	27, // 32: roomd.v1.Converted.event_type:type_name -> roomd.v1.EventType
+	21, // 33: roomd.v1.Transcoded.content:type_name -> roomd.v1.Content
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_roomd_v1_handler_proto_init() }
@@ -1207,11 +1267,13 @@ func file_roomd_v1_handler_proto_init() {
 	file_roomd_v1_event_proto_init()
 	file_roomd_v1_hook_proto_init()
 	file_roomd_v1_room_proto_init()
+	file_roomd_v1_tool_proto_init()
 	file_roomd_v1_validation_proto_init()
 	file_roomd_v1_handler_proto_msgTypes[0].OneofWrappers = []any{
 		(*HandlerSpec_Hook)(nil),
 		(*HandlerSpec_ChannelProvider)(nil),
 		(*HandlerSpec_InboundRouter)(nil),
+		(*HandlerSpec_Tool)(nil),
 	}
 	file_roomd_v1_handler_proto_msgTypes[3].OneofWrappers = []any{
 		(*HandlerCall_Deliver)(nil),
@@ -1219,6 +1281,7 @@ func file_roomd_v1_handler_proto_init() {
 		(*HandlerCall_Convert)(nil),
 		(*HandlerCall_Route)(nil),
 		(*HandlerCall_Transcode)(nil),
+		(*HandlerCall_Tool)(nil),
 	}
 	file_roomd_v1_handler_proto_msgTypes[6].OneofWrappers = []any{
 		(*HandlerResult_Delivery)(nil),
@@ -1226,6 +1289,7 @@ func file_roomd_v1_handler_proto_init() {
 		(*HandlerResult_Converted)(nil),
 		(*HandlerResult_Route)(nil),
 		(*HandlerResult_Transcoded)(nil),
+		(*HandlerResult_Tool)(nil),
 	}
 	file_roomd_v1_handler_proto_msgTypes[12].OneofWrappers = []any{
 		(*HandlerChunk_TextDelta)(nil),

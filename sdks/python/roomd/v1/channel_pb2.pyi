@@ -190,14 +190,23 @@ class RetryPolicy(_message.Message):
 class ChannelImplementation(_message.Message):
     __slots__ = ("connection", "worker", "script", "system")
     class Script(_message.Message):
-        __slots__ = ("responses", "streaming", "delay")
+        __slots__ = ("responses", "streaming", "delay", "uses")
+        class Use(_message.Message):
+            __slots__ = ("tool", "arguments")
+            TOOL_FIELD_NUMBER: _ClassVar[int]
+            ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+            tool: str
+            arguments: _struct_pb2.Struct
+            def __init__(self, tool: _Optional[str] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
         RESPONSES_FIELD_NUMBER: _ClassVar[int]
         STREAMING_FIELD_NUMBER: _ClassVar[int]
         DELAY_FIELD_NUMBER: _ClassVar[int]
+        USES_FIELD_NUMBER: _ClassVar[int]
         responses: _containers.RepeatedScalarFieldContainer[str]
         streaming: bool
         delay: _duration_pb2.Duration
-        def __init__(self, responses: _Optional[_Iterable[str]] = ..., streaming: _Optional[bool] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+        uses: _containers.RepeatedCompositeFieldContainer[ChannelImplementation.Script.Use]
+        def __init__(self, responses: _Optional[_Iterable[str]] = ..., streaming: _Optional[bool] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., uses: _Optional[_Iterable[_Union[ChannelImplementation.Script.Use, _Mapping]]] = ...) -> None: ...
     class Connection(_message.Message):
         __slots__ = ()
         def __init__(self) -> None: ...

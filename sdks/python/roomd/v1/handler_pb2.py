@@ -29,10 +29,11 @@ from roomd.v1 import content_pb2 as roomd_dot_v1_dot_content__pb2
 from roomd.v1 import event_pb2 as roomd_dot_v1_dot_event__pb2
 from roomd.v1 import hook_pb2 as roomd_dot_v1_dot_hook__pb2
 from roomd.v1 import room_pb2 as roomd_dot_v1_dot_room__pb2
+from roomd.v1 import tool_pb2 as roomd_dot_v1_dot_tool__pb2
 from roomd.v1 import validation_pb2 as roomd_dot_v1_dot_validation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16roomd/v1/handler.proto\x12\x08roomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x16roomd/v1/content.proto\x1a\x14roomd/v1/event.proto\x1a\x13roomd/v1/hook.proto\x1a\x13roomd/v1/room.proto\x1a\x19roomd/v1/validation.proto\"\xb3\x01\n\x0bHandlerSpec\x12\"\n\x04hook\x18\x01 \x01(\x0b\x32\x12.roomd.v1.HookSpecH\x00\x12\x39\n\x10\x63hannel_provider\x18\x02 \x01(\x0b\x32\x1d.roomd.v1.ChannelProviderSpecH\x00\x12\x35\n\x0einbound_router\x18\x03 \x01(\x0b\x32\x1b.roomd.v1.InboundRouterSpecH\x00\x42\x0e\n\x04kind\x12\x06\xca\x87\x19\x02\x08\x01\"\xb6\x01\n\x13\x43hannelProviderSpec\x12\x42\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\xc0\x82@\x12\x18\n\x10\x63onverts_inbound\x18\x02 \x01(\x08\x12\x12\n\ntranscodes\x18\x03 \x01(\x08\x12-\n\rrecent_events\x18\x04 \x01(\x05\x42\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\x00i@\"\x8d\x01\n\x11InboundRouterSpec\x12\x34\n\rchannel_types\x18\x01 \x03(\x0e\x32\x15.roomd.v1.ChannelTypeB\x06\xc2\x87\x19\x02 @\x12\x42\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\x00$@\"\xf3\x01\n\x0bHandlerCall\x12,\n\x07\x64\x65liver\x18\x01 \x01(\x0b\x32\x19.roomd.v1.ChannelDeliveryH\x00\x12,\n\x07respond\x18\x02 \x01(\x0b\x32\x19.roomd.v1.ChannelDeliveryH\x00\x12+\n\x07\x63onvert\x18\x03 \x01(\x0b\x32\x18.roomd.v1.InboundMessageH\x00\x12)\n\x05route\x18\x04 \x01(\x0b\x32\x18.roomd.v1.InboundMessageH\x00\x12(\n\ttranscode\x18\x05 \x01(\x0b\x32\x13.roomd.v1.TranscodeH\x00\x42\x06\n\x04kind\"\xa3\x01\n\x0f\x43hannelDelivery\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.roomd.v1.RoomEvent\x12\"\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x11.roomd.v1.Binding\x12\x13\n\x0b\x64\x65livery_id\x18\x03 \x01(\t\x12\x16\n\trecipient\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x0c\n\x04part\x18\x05 \x01(\x05\x12\r\n\x05parts\x18\x06 \x01(\x05\"\x85\x01\n\tTranscode\x12\"\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x11.roomd.v1.Content\x12)\n\x0esource_binding\x18\x02 \x01(\x0b\x32\x11.roomd.v1.Binding\x12)\n\x0etarget_binding\x18\x03 \x01(\x0b\x32\x11.roomd.v1.Binding\"\xec\x01\n\rHandlerResult\x12-\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.roomd.v1.DeliveryOutcomeH\x00\x12&\n\x08response\x18\x02 \x01(\x0b\x32\x12.roomd.v1.ResponseH\x00\x12(\n\tconverted\x18\x03 \x01(\x0b\x32\x13.roomd.v1.ConvertedH\x00\x12&\n\x05route\x18\x04 \x01(\x0b\x32\x15.roomd.v1.RouteAnswerH\x00\x12*\n\ntranscoded\x18\x05 \x01(\x0b\x32\x14.roomd.v1.TranscodedH\x00\x42\x06\n\x04kind\"a\n\x0f\x44\x65liveryOutcome\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.roomd.v1.DeliveryResult\x12$\n\x08response\x18\x02 \x01(\x0b\x32\x12.roomd.v1.Response\"\xbe\x01\n\x08Response\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.roomd.v1.RoomEventB\x06\xc2\x87\x19\x02  \x12%\n\x05tasks\x18\x02 \x03(\x0b\x32\x0e.roomd.v1.TaskB\x06\xc2\x87\x19\x02  \x12\x33\n\x0cobservations\x18\x03 \x03(\x0b\x32\x15.roomd.v1.ObservationB\x06\xc2\x87\x19\x02  \x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x8b\x01\n\tConverted\x12*\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x11.roomd.v1.ContentB\x06\xc2\x87\x19\x02\x08\x01\x12)\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\nevent_type\x18\x03 \x01(\x0e\x32\x13.roomd.v1.EventType\"8\n\x0bRouteAnswer\x12\x18\n\x07room_id\x18\x01 \x01(\tB\x07\xc2\x87\x19\x03\x10\x80\x02\x12\x0f\n\x07\x64\x65\x63line\x18\x02 \x01(\x08\"0\n\nTranscoded\x12\"\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x11.roomd.v1.Content\"1\n\x0cHandlerChunk\x12\x19\n\ntext_delta\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x42\x06\n\x04kindB1Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16roomd/v1/handler.proto\x12\x08roomd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16roomd/v1/channel.proto\x1a\x16roomd/v1/content.proto\x1a\x14roomd/v1/event.proto\x1a\x13roomd/v1/hook.proto\x1a\x13roomd/v1/room.proto\x1a\x13roomd/v1/tool.proto\x1a\x19roomd/v1/validation.proto\"\xd7\x01\n\x0bHandlerSpec\x12\"\n\x04hook\x18\x01 \x01(\x0b\x32\x12.roomd.v1.HookSpecH\x00\x12\x39\n\x10\x63hannel_provider\x18\x02 \x01(\x0b\x32\x1d.roomd.v1.ChannelProviderSpecH\x00\x12\x35\n\x0einbound_router\x18\x03 \x01(\x0b\x32\x1b.roomd.v1.InboundRouterSpecH\x00\x12\"\n\x04tool\x18\x04 \x01(\x0b\x32\x12.roomd.v1.ToolSpecH\x00\x42\x0e\n\x04kind\x12\x06\xca\x87\x19\x02\x08\x01\"\xb6\x01\n\x13\x43hannelProviderSpec\x12\x42\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\xc0\x82@\x12\x18\n\x10\x63onverts_inbound\x18\x02 \x01(\x08\x12\x12\n\ntranscodes\x18\x03 \x01(\x08\x12-\n\rrecent_events\x18\x04 \x01(\x05\x42\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\x00i@\"\x8d\x01\n\x11InboundRouterSpec\x12\x34\n\rchannel_types\x18\x01 \x03(\x0e\x32\x15.roomd.v1.ChannelTypeB\x06\xc2\x87\x19\x02 @\x12\x42\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x16\xc2\x87\x19\x12)\x00\x00\x00\x00\x00\x00\x00\x00\x31\x00\x00\x00\x00\x00\x00$@\"\x97\x02\n\x0bHandlerCall\x12,\n\x07\x64\x65liver\x18\x01 \x01(\x0b\x32\x19.roomd.v1.ChannelDeliveryH\x00\x12,\n\x07respond\x18\x02 \x01(\x0b\x32\x19.roomd.v1.ChannelDeliveryH\x00\x12+\n\x07\x63onvert\x18\x03 \x01(\x0b\x32\x18.roomd.v1.InboundMessageH\x00\x12)\n\x05route\x18\x04 \x01(\x0b\x32\x18.roomd.v1.InboundMessageH\x00\x12(\n\ttranscode\x18\x05 \x01(\x0b\x32\x13.roomd.v1.TranscodeH\x00\x12\"\n\x04tool\x18\x06 \x01(\x0b\x32\x12.roomd.v1.ToolCallH\x00\x42\x06\n\x04kind\"\xa3\x01\n\x0f\x43hannelDelivery\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x13.roomd.v1.RoomEvent\x12\"\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x11.roomd.v1.Binding\x12\x13\n\x0b\x64\x65livery_id\x18\x03 \x01(\t\x12\x16\n\trecipient\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x0c\n\x04part\x18\x05 \x01(\x05\x12\r\n\x05parts\x18\x06 \x01(\x05\"\x85\x01\n\tTranscode\x12\"\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x11.roomd.v1.Content\x12)\n\x0esource_binding\x18\x02 \x01(\x0b\x32\x11.roomd.v1.Binding\x12)\n\x0etarget_binding\x18\x03 \x01(\x0b\x32\x11.roomd.v1.Binding\"\x92\x02\n\rHandlerResult\x12-\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.roomd.v1.DeliveryOutcomeH\x00\x12&\n\x08response\x18\x02 \x01(\x0b\x32\x12.roomd.v1.ResponseH\x00\x12(\n\tconverted\x18\x03 \x01(\x0b\x32\x13.roomd.v1.ConvertedH\x00\x12&\n\x05route\x18\x04 \x01(\x0b\x32\x15.roomd.v1.RouteAnswerH\x00\x12*\n\ntranscoded\x18\x05 \x01(\x0b\x32\x14.roomd.v1.TranscodedH\x00\x12$\n\x04tool\x18\x06 \x01(\x0b\x32\x14.roomd.v1.ToolResultH\x00\x42\x06\n\x04kind\"a\n\x0f\x44\x65liveryOutcome\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.roomd.v1.DeliveryResult\x12$\n\x08response\x18\x02 \x01(\x0b\x32\x12.roomd.v1.Response\"\xbe\x01\n\x08Response\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.roomd.v1.RoomEventB\x06\xc2\x87\x19\x02  \x12%\n\x05tasks\x18\x02 \x03(\x0b\x32\x0e.roomd.v1.TaskB\x06\xc2\x87\x19\x02  \x12\x33\n\x0cobservations\x18\x03 \x03(\x0b\x32\x15.roomd.v1.ObservationB\x06\xc2\x87\x19\x02  \x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x8b\x01\n\tConverted\x12*\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x11.roomd.v1.ContentB\x06\xc2\x87\x19\x02\x08\x01\x12)\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\nevent_type\x18\x03 \x01(\x0e\x32\x13.roomd.v1.EventType\"8\n\x0bRouteAnswer\x12\x18\n\x07room_id\x18\x01 \x01(\tB\x07\xc2\x87\x19\x03\x10\x80\x02\x12\x0f\n\x07\x64\x65\x63line\x18\x02 \x01(\x08\"0\n\nTranscoded\x12\"\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x11.roomd.v1.Content\"1\n\x0cHandlerChunk\x12\x19\n\ntext_delta\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x42\x06\n\x04kindB1Z/github.com/roomd/roomd/sdks/go/roomd/v1;roomdv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,30 +65,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTEANSWER'].fields_by_name['room_id']._serialized_options = b'\302\207\031\003\020\200\002'
   _globals['_HANDLERCHUNK'].fields_by_name['text_delta']._loaded_options = None
   _globals['_HANDLERCHUNK'].fields_by_name['text_delta']._serialized_options = b'\200\001\001'
-  _globals['_HANDLERSPEC']._serialized_start=238
-  _globals['_HANDLERSPEC']._serialized_end=417
-  _globals['_CHANNELPROVIDERSPEC']._serialized_start=420
-  _globals['_CHANNELPROVIDERSPEC']._serialized_end=602
-  _globals['_INBOUNDROUTERSPEC']._serialized_start=605
-  _globals['_INBOUNDROUTERSPEC']._serialized_end=746
-  _globals['_HANDLERCALL']._serialized_start=749
-  _globals['_HANDLERCALL']._serialized_end=992
-  _globals['_CHANNELDELIVERY']._serialized_start=995
-  _globals['_CHANNELDELIVERY']._serialized_end=1158
-  _globals['_TRANSCODE']._serialized_start=1161
-  _globals['_TRANSCODE']._serialized_end=1294
-  _globals['_HANDLERRESULT']._serialized_start=1297
-  _globals['_HANDLERRESULT']._serialized_end=1533
-  _globals['_DELIVERYOUTCOME']._serialized_start=1535
-  _globals['_DELIVERYOUTCOME']._serialized_end=1632
-  _globals['_RESPONSE']._serialized_start=1635
-  _globals['_RESPONSE']._serialized_end=1825
-  _globals['_CONVERTED']._serialized_start=1828
-  _globals['_CONVERTED']._serialized_end=1967
-  _globals['_ROUTEANSWER']._serialized_start=1969
-  _globals['_ROUTEANSWER']._serialized_end=2025
-  _globals['_TRANSCODED']._serialized_start=2027
-  _globals['_TRANSCODED']._serialized_end=2075
-  _globals['_HANDLERCHUNK']._serialized_start=2077
-  _globals['_HANDLERCHUNK']._serialized_end=2126
+  _globals['_HANDLERSPEC']._serialized_start=259
+  _globals['_HANDLERSPEC']._serialized_end=474
+  _globals['_CHANNELPROVIDERSPEC']._serialized_start=477
+  _globals['_CHANNELPROVIDERSPEC']._serialized_end=659
+  _globals['_INBOUNDROUTERSPEC']._serialized_start=662
+  _globals['_INBOUNDROUTERSPEC']._serialized_end=803
+  _globals['_HANDLERCALL']._serialized_start=806
+  _globals['_HANDLERCALL']._serialized_end=1085
+  _globals['_CHANNELDELIVERY']._serialized_start=1088
+  _globals['_CHANNELDELIVERY']._serialized_end=1251
+  _globals['_TRANSCODE']._serialized_start=1254
+  _globals['_TRANSCODE']._serialized_end=1387
+  _globals['_HANDLERRESULT']._serialized_start=1390
+  _globals['_HANDLERRESULT']._serialized_end=1664
+  _globals['_DELIVERYOUTCOME']._serialized_start=1666
+  _globals['_DELIVERYOUTCOME']._serialized_end=1763
+  _globals['_RESPONSE']._serialized_start=1766
+  _globals['_RESPONSE']._serialized_end=1956
+  _globals['_CONVERTED']._serialized_start=1959
+  _globals['_CONVERTED']._serialized_end=2098
+  _globals['_ROUTEANSWER']._serialized_start=2100
+  _globals['_ROUTEANSWER']._serialized_end=2156
+  _globals['_TRANSCODED']._serialized_start=2158
+  _globals['_TRANSCODED']._serialized_end=2206
+  _globals['_HANDLERCHUNK']._serialized_start=2208
+  _globals['_HANDLERCHUNK']._serialized_end=2257
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from roomd.v1 import content_pb2 as _content_pb2
 from roomd.v1 import event_pb2 as _event_pb2
 from roomd.v1 import hook_pb2 as _hook_pb2
 from roomd.v1 import room_pb2 as _room_pb2
+from roomd.v1 import tool_pb2 as _tool_pb2
 from roomd.v1 import validation_pb2 as _validation_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -17,14 +18,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class HandlerSpec(_message.Message):
-    __slots__ = ("hook", "channel_provider", "inbound_router")
+    __slots__ = ("hook", "channel_provider", "inbound_router", "tool")
     HOOK_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_PROVIDER_FIELD_NUMBER: _ClassVar[int]
     INBOUND_ROUTER_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FIELD_NUMBER: _ClassVar[int]
     hook: _hook_pb2.HookSpec
     channel_provider: ChannelProviderSpec
     inbound_router: InboundRouterSpec
-    def __init__(self, hook: _Optional[_Union[_hook_pb2.HookSpec, _Mapping]] = ..., channel_provider: _Optional[_Union[ChannelProviderSpec, _Mapping]] = ..., inbound_router: _Optional[_Union[InboundRouterSpec, _Mapping]] = ...) -> None: ...
+    tool: _tool_pb2.ToolSpec
+    def __init__(self, hook: _Optional[_Union[_hook_pb2.HookSpec, _Mapping]] = ..., channel_provider: _Optional[_Union[ChannelProviderSpec, _Mapping]] = ..., inbound_router: _Optional[_Union[InboundRouterSpec, _Mapping]] = ..., tool: _Optional[_Union[_tool_pb2.ToolSpec, _Mapping]] = ...) -> None: ...
 
 class ChannelProviderSpec(_message.Message):
     __slots__ = ("timeout", "converts_inbound", "transcodes", "recent_events")
@@ -47,18 +50,20 @@ class InboundRouterSpec(_message.Message):
     def __init__(self, channel_types: _Optional[_Iterable[_Union[_channel_pb2.ChannelType, str]]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class HandlerCall(_message.Message):
-    __slots__ = ("deliver", "respond", "convert", "route", "transcode")
+    __slots__ = ("deliver", "respond", "convert", "route", "transcode", "tool")
     DELIVER_FIELD_NUMBER: _ClassVar[int]
     RESPOND_FIELD_NUMBER: _ClassVar[int]
     CONVERT_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     TRANSCODE_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FIELD_NUMBER: _ClassVar[int]
     deliver: ChannelDelivery
     respond: ChannelDelivery
     convert: _event_pb2.InboundMessage
     route: _event_pb2.InboundMessage
     transcode: Transcode
-    def __init__(self, deliver: _Optional[_Union[ChannelDelivery, _Mapping]] = ..., respond: _Optional[_Union[ChannelDelivery, _Mapping]] = ..., convert: _Optional[_Union[_event_pb2.InboundMessage, _Mapping]] = ..., route: _Optional[_Union[_event_pb2.InboundMessage, _Mapping]] = ..., transcode: _Optional[_Union[Transcode, _Mapping]] = ...) -> None: ...
+    tool: _tool_pb2.ToolCall
+    def __init__(self, deliver: _Optional[_Union[ChannelDelivery, _Mapping]] = ..., respond: _Optional[_Union[ChannelDelivery, _Mapping]] = ..., convert: _Optional[_Union[_event_pb2.InboundMessage, _Mapping]] = ..., route: _Optional[_Union[_event_pb2.InboundMessage, _Mapping]] = ..., transcode: _Optional[_Union[Transcode, _Mapping]] = ..., tool: _Optional[_Union[_tool_pb2.ToolCall, _Mapping]] = ...) -> None: ...
 
 class ChannelDelivery(_message.Message):
     __slots__ = ("event", "binding", "delivery_id", "recipient", "part", "parts")
@@ -87,18 +92,20 @@ class Transcode(_message.Message):
     def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., source_binding: _Optional[_Union[_channel_pb2.Binding, _Mapping]] = ..., target_binding: _Optional[_Union[_channel_pb2.Binding, _Mapping]] = ...) -> None: ...
 
 class HandlerResult(_message.Message):
-    __slots__ = ("delivery", "response", "converted", "route", "transcoded")
+    __slots__ = ("delivery", "response", "converted", "route", "transcoded", "tool")
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     CONVERTED_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     TRANSCODED_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FIELD_NUMBER: _ClassVar[int]
     delivery: DeliveryOutcome
     response: Response
     converted: Converted
     route: RouteAnswer
     transcoded: Transcoded
-    def __init__(self, delivery: _Optional[_Union[DeliveryOutcome, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., converted: _Optional[_Union[Converted, _Mapping]] = ..., route: _Optional[_Union[RouteAnswer, _Mapping]] = ..., transcoded: _Optional[_Union[Transcoded, _Mapping]] = ...) -> None: ...
+    tool: _tool_pb2.ToolResult
+    def __init__(self, delivery: _Optional[_Union[DeliveryOutcome, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., converted: _Optional[_Union[Converted, _Mapping]] = ..., route: _Optional[_Union[RouteAnswer, _Mapping]] = ..., transcoded: _Optional[_Union[Transcoded, _Mapping]] = ..., tool: _Optional[_Union[_tool_pb2.ToolResult, _Mapping]] = ...) -> None: ...
 
 class DeliveryOutcome(_message.Message):
     __slots__ = ("result", "response")

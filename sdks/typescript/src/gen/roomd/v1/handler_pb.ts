@@ -16,6 +16,8 @@ import type { HookSpec } from "./hook_pb.js";
 import { file_roomd_v1_hook } from "./hook_pb.js";
 import type { Observation, Task } from "./room_pb.js";
 import { file_roomd_v1_room } from "./room_pb.js";
+import type { ToolCall, ToolResult, ToolSpec } from "./tool_pb.js";
+import { file_roomd_v1_tool } from "./tool_pb.js";
 import { file_roomd_v1_validation } from "./validation_pb.js";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
@@ -23,7 +25,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file roomd/v1/handler.proto.
  */
 export const file_roomd_v1_handler: GenFile = /*@__PURE__*/
-  fileDesc("ChZyb29tZC92MS9oYW5kbGVyLnByb3RvEghyb29tZC52MSKzAQoLSGFuZGxlclNwZWMSIgoEaG9vaxgBIAEoCzISLnJvb21kLnYxLkhvb2tTcGVjSAASOQoQY2hhbm5lbF9wcm92aWRlchgCIAEoCzIdLnJvb21kLnYxLkNoYW5uZWxQcm92aWRlclNwZWNIABI1Cg5pbmJvdW5kX3JvdXRlchgDIAEoCzIbLnJvb21kLnYxLkluYm91bmRSb3V0ZXJTcGVjSABCDgoEa2luZBIGyocZAggBIrYBChNDaGFubmVsUHJvdmlkZXJTcGVjEkIKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAAAAAxAAAAAADAgkASGAoQY29udmVydHNfaW5ib3VuZBgCIAEoCBISCgp0cmFuc2NvZGVzGAMgASgIEi0KDXJlY2VudF9ldmVudHMYBCABKAVCFsKHGRIpAAAAAAAAAAAxAAAAAAAAaUAijQEKEUluYm91bmRSb3V0ZXJTcGVjEjQKDWNoYW5uZWxfdHlwZXMYASADKA4yFS5yb29tZC52MS5DaGFubmVsVHlwZUIGwocZAiBAEkIKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAAAAAxAAAAAAAAJEAi8wEKC0hhbmRsZXJDYWxsEiwKB2RlbGl2ZXIYASABKAsyGS5yb29tZC52MS5DaGFubmVsRGVsaXZlcnlIABIsCgdyZXNwb25kGAIgASgLMhkucm9vbWQudjEuQ2hhbm5lbERlbGl2ZXJ5SAASKwoHY29udmVydBgDIAEoCzIYLnJvb21kLnYxLkluYm91bmRNZXNzYWdlSAASKQoFcm91dGUYBCABKAsyGC5yb29tZC52MS5JbmJvdW5kTWVzc2FnZUgAEigKCXRyYW5zY29kZRgFIAEoCzITLnJvb21kLnYxLlRyYW5zY29kZUgAQgYKBGtpbmQiowEKD0NoYW5uZWxEZWxpdmVyeRIiCgVldmVudBgBIAEoCzITLnJvb21kLnYxLlJvb21FdmVudBIiCgdiaW5kaW5nGAIgASgLMhEucm9vbWQudjEuQmluZGluZxITCgtkZWxpdmVyeV9pZBgDIAEoCRIWCglyZWNpcGllbnQYBCABKAlCA4ABARIMCgRwYXJ0GAUgASgFEg0KBXBhcnRzGAYgASgFIoUBCglUcmFuc2NvZGUSIgoHY29udGVudBgBIAEoCzIRLnJvb21kLnYxLkNvbnRlbnQSKQoOc291cmNlX2JpbmRpbmcYAiABKAsyES5yb29tZC52MS5CaW5kaW5nEikKDnRhcmdldF9iaW5kaW5nGAMgASgLMhEucm9vbWQudjEuQmluZGluZyLsAQoNSGFuZGxlclJlc3VsdBItCghkZWxpdmVyeRgBIAEoCzIZLnJvb21kLnYxLkRlbGl2ZXJ5T3V0Y29tZUgAEiYKCHJlc3BvbnNlGAIgASgLMhIucm9vbWQudjEuUmVzcG9uc2VIABIoCgljb252ZXJ0ZWQYAyABKAsyEy5yb29tZC52MS5Db252ZXJ0ZWRIABImCgVyb3V0ZRgEIAEoCzIVLnJvb21kLnYxLlJvdXRlQW5zd2VySAASKgoKdHJhbnNjb2RlZBgFIAEoCzIULnJvb21kLnYxLlRyYW5zY29kZWRIAEIGCgRraW5kImEKD0RlbGl2ZXJ5T3V0Y29tZRIoCgZyZXN1bHQYASABKAsyGC5yb29tZC52MS5EZWxpdmVyeVJlc3VsdBIkCghyZXNwb25zZRgCIAEoCzISLnJvb21kLnYxLlJlc3BvbnNlIr4BCghSZXNwb25zZRIrCgZldmVudHMYASADKAsyEy5yb29tZC52MS5Sb29tRXZlbnRCBsKHGQIgIBIlCgV0YXNrcxgCIAMoCzIOLnJvb21kLnYxLlRhc2tCBsKHGQIgIBIzCgxvYnNlcnZhdGlvbnMYAyADKAsyFS5yb29tZC52MS5PYnNlcnZhdGlvbkIGwocZAiAgEikKCG1ldGFkYXRhGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKLAQoJQ29udmVydGVkEioKB2NvbnRlbnQYASABKAsyES5yb29tZC52MS5Db250ZW50QgbChxkCCAESKQoIbWV0YWRhdGEYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EicKCmV2ZW50X3R5cGUYAyABKA4yEy5yb29tZC52MS5FdmVudFR5cGUiOAoLUm91dGVBbnN3ZXISGAoHcm9vbV9pZBgBIAEoCUIHwocZAxCAAhIPCgdkZWNsaW5lGAIgASgIIjAKClRyYW5zY29kZWQSIgoHY29udGVudBgBIAEoCzIRLnJvb21kLnYxLkNvbnRlbnQiMQoMSGFuZGxlckNodW5rEhkKCnRleHRfZGVsdGEYASABKAlCA4ABAUgAQgYKBGtpbmRCMVovZ2l0aHViLmNvbS9yb29tZC9yb29tZC9zZGtzL2dvL3Jvb21kL3YxO3Jvb21kdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_roomd_v1_channel, file_roomd_v1_content, file_roomd_v1_event, file_roomd_v1_hook, file_roomd_v1_room, file_roomd_v1_validation]);
+  fileDesc("ChZyb29tZC92MS9oYW5kbGVyLnByb3RvEghyb29tZC52MSLXAQoLSGFuZGxlclNwZWMSIgoEaG9vaxgBIAEoCzISLnJvb21kLnYxLkhvb2tTcGVjSAASOQoQY2hhbm5lbF9wcm92aWRlchgCIAEoCzIdLnJvb21kLnYxLkNoYW5uZWxQcm92aWRlclNwZWNIABI1Cg5pbmJvdW5kX3JvdXRlchgDIAEoCzIbLnJvb21kLnYxLkluYm91bmRSb3V0ZXJTcGVjSAASIgoEdG9vbBgEIAEoCzISLnJvb21kLnYxLlRvb2xTcGVjSABCDgoEa2luZBIGyocZAggBIrYBChNDaGFubmVsUHJvdmlkZXJTcGVjEkIKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAAAAAxAAAAAADAgkASGAoQY29udmVydHNfaW5ib3VuZBgCIAEoCBISCgp0cmFuc2NvZGVzGAMgASgIEi0KDXJlY2VudF9ldmVudHMYBCABKAVCFsKHGRIpAAAAAAAAAAAxAAAAAAAAaUAijQEKEUluYm91bmRSb3V0ZXJTcGVjEjQKDWNoYW5uZWxfdHlwZXMYASADKA4yFS5yb29tZC52MS5DaGFubmVsVHlwZUIGwocZAiBAEkIKB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFsKHGRIpAAAAAAAAAAAxAAAAAAAAJEAilwIKC0hhbmRsZXJDYWxsEiwKB2RlbGl2ZXIYASABKAsyGS5yb29tZC52MS5DaGFubmVsRGVsaXZlcnlIABIsCgdyZXNwb25kGAIgASgLMhkucm9vbWQudjEuQ2hhbm5lbERlbGl2ZXJ5SAASKwoHY29udmVydBgDIAEoCzIYLnJvb21kLnYxLkluYm91bmRNZXNzYWdlSAASKQoFcm91dGUYBCABKAsyGC5yb29tZC52MS5JbmJvdW5kTWVzc2FnZUgAEigKCXRyYW5zY29kZRgFIAEoCzITLnJvb21kLnYxLlRyYW5zY29kZUgAEiIKBHRvb2wYBiABKAsyEi5yb29tZC52MS5Ub29sQ2FsbEgAQgYKBGtpbmQiowEKD0NoYW5uZWxEZWxpdmVyeRIiCgVldmVudBgBIAEoCzITLnJvb21kLnYxLlJvb21FdmVudBIiCgdiaW5kaW5nGAIgASgLMhEucm9vbWQudjEuQmluZGluZxITCgtkZWxpdmVyeV9pZBgDIAEoCRIWCglyZWNpcGllbnQYBCABKAlCA4ABARIMCgRwYXJ0GAUgASgFEg0KBXBhcnRzGAYgASgFIoUBCglUcmFuc2NvZGUSIgoHY29udGVudBgBIAEoCzIRLnJvb21kLnYxLkNvbnRlbnQSKQoOc291cmNlX2JpbmRpbmcYAiABKAsyES5yb29tZC52MS5CaW5kaW5nEikKDnRhcmdldF9iaW5kaW5nGAMgASgLMhEucm9vbWQudjEuQmluZGluZyKSAgoNSGFuZGxlclJlc3VsdBItCghkZWxpdmVyeRgBIAEoCzIZLnJvb21kLnYxLkRlbGl2ZXJ5T3V0Y29tZUgAEiYKCHJlc3BvbnNlGAIgASgLMhIucm9vbWQudjEuUmVzcG9uc2VIABIoCgljb252ZXJ0ZWQYAyABKAsyEy5yb29tZC52MS5Db252ZXJ0ZWRIABImCgVyb3V0ZRgEIAEoCzIVLnJvb21kLnYxLlJvdXRlQW5zd2VySAASKgoKdHJhbnNjb2RlZBgFIAEoCzIULnJvb21kLnYxLlRyYW5zY29kZWRIABIkCgR0b29sGAYgASgLMhQucm9vbWQudjEuVG9vbFJlc3VsdEgAQgYKBGtpbmQiYQoPRGVsaXZlcnlPdXRjb21lEigKBnJlc3VsdBgBIAEoCzIYLnJvb21kLnYxLkRlbGl2ZXJ5UmVzdWx0EiQKCHJlc3BvbnNlGAIgASgLMhIucm9vbWQudjEuUmVzcG9uc2UivgEKCFJlc3BvbnNlEisKBmV2ZW50cxgBIAMoCzITLnJvb21kLnYxLlJvb21FdmVudEIGwocZAiAgEiUKBXRhc2tzGAIgAygLMg4ucm9vbWQudjEuVGFza0IGwocZAiAgEjMKDG9ic2VydmF0aW9ucxgDIAMoCzIVLnJvb21kLnYxLk9ic2VydmF0aW9uQgbChxkCICASKQoIbWV0YWRhdGEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IosBCglDb252ZXJ0ZWQSKgoHY29udGVudBgBIAEoCzIRLnJvb21kLnYxLkNvbnRlbnRCBsKHGQIIARIpCghtZXRhZGF0YRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJwoKZXZlbnRfdHlwZRgDIAEoDjITLnJvb21kLnYxLkV2ZW50VHlwZSI4CgtSb3V0ZUFuc3dlchIYCgdyb29tX2lkGAEgASgJQgfChxkDEIACEg8KB2RlY2xpbmUYAiABKAgiMAoKVHJhbnNjb2RlZBIiCgdjb250ZW50GAEgASgLMhEucm9vbWQudjEuQ29udGVudCIxCgxIYW5kbGVyQ2h1bmsSGQoKdGV4dF9kZWx0YRgBIAEoCUIDgAEBSABCBgoEa2luZEIxWi9naXRodWIuY29tL3Jvb21kL3Jvb21kL3Nka3MvZ28vcm9vbWQvdjE7cm9vbWR2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_roomd_v1_channel, file_roomd_v1_content, file_roomd_v1_event, file_roomd_v1_hook, file_roomd_v1_room, file_roomd_v1_tool, file_roomd_v1_validation]);
 
 /**
  * Everything that a client can implement on the worker stream.
@@ -58,6 +60,14 @@ export type HandlerSpec = Message<"roomd.v1.HandlerSpec"> & {
      */
     value: InboundRouterSpec;
     case: "inboundRouter";
+  } | {
+    /**
+     * A tool that AIs call.
+     *
+     * @generated from field: roomd.v1.ToolSpec tool = 4;
+     */
+    value: ToolSpec;
+    case: "tool";
   } | { case: undefined; value?: undefined };
 };
 
@@ -191,6 +201,14 @@ export type HandlerCall = Message<"roomd.v1.HandlerCall"> & {
      */
     value: Transcode;
     case: "transcode";
+  } | {
+    /**
+     * Run the tool. Answer: ToolResult.
+     *
+     * @generated from field: roomd.v1.ToolCall tool = 6;
+     */
+    value: ToolCall;
+    case: "tool";
   } | { case: undefined; value?: undefined };
 };
 
@@ -341,6 +359,14 @@ export type HandlerResult = Message<"roomd.v1.HandlerResult"> & {
      */
     value: Transcoded;
     case: "transcoded";
+  } | {
+    /**
+     * To a tool's call.
+     *
+     * @generated from field: roomd.v1.ToolResult tool = 6;
+     */
+    value: ToolResult;
+    case: "tool";
   } | { case: undefined; value?: undefined };
 };
 

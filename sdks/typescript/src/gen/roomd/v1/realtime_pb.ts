@@ -267,14 +267,14 @@ export enum EphemeralType {
   THINKING_END = 10,
 
   /**
-   * A tool call began. data: tool_calls.
+   * A tool call began. data: tool_calls, a list of {id, name, arguments}.
    *
    * @generated from enum value: EPHEMERAL_TYPE_TOOL_CALL_START = 11;
    */
   TOOL_CALL_START = 11,
 
   /**
-   * A tool call ended.
+   * A tool call ended. data: tool_calls, a list of {id, name, result}, and duration_ms.
    *
    * @generated from enum value: EPHEMERAL_TYPE_TOOL_CALL_END = 12;
    */
