@@ -59,5 +59,11 @@ def sorted_by_number(folder: Path) -> list[Path]:
 
 def test_the_page_shows_what_there_is() -> None:
     used = set(re.findall(r"(\w+Service)/\w+", "\n".join(LINES)))
-    assert used == {"ChannelService", "EventService", "HookService", "RoomService"}
+    assert used == {
+        "AgentService",
+        "ChannelService",
+        "EventService",
+        "HookService",
+        "RoomService",
+    }
     assert sum("# →" in line for line in LINES) >= 12

@@ -32,6 +32,7 @@ class House:
         self.engine: Engine = server.server._engine
         self.store: SqliteStore = server.server._store
         self.client = Client(channel, server.server._api)
+        self.address = server.address
         self.key = (("authorization", f"Bearer {server.key}"),)
         self.tail = Tail(ORG, frozenset(), "")
         self.engine.bus._tails.append(self.tail)

@@ -24,6 +24,7 @@ COMMANDS = {
     "room": "rooms",
     "send": "rooms",
     "hooks": "hooks",
+    "tool": "tools",
     "keys": "keys",
     "bench": "bench",
 }
