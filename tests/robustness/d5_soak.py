@@ -18,6 +18,7 @@ from world import World, world_of
 
 from roomd import v1 as pb
 
+FILLERS = 32
 MEMORY = "memory, MiB"
 TASKS, SESSIONS, LANES = "tasks of the server", "worker sessions", "deliveries under way"
 
@@ -26,9 +27,13 @@ TASKS, SESSIONS, LANES = "tasks of the server", "worker sessions", "deliveries u
 class Size:
     """How much."""
 
+    filled: int
+    """Messages said before the clock runs, as fast as they are taken: so many that the store's
+    page cache (64 MiB of SQLite) is as full as it gets. At the pace of the soak it would fill
+    for ten minutes, and look like a leak."""
     seconds: float
     warm_up_seconds: float
-    """Before it, nothing counts: caches fill, the memory of the log's tails."""
+    """Before it, nothing counts: everybody comes and goes for the first time."""
     every_seconds: float
     """Samples, and the pace of flapping."""
     rooms: int
@@ -68,6 +73,7 @@ async def run(site: Site, size: Size) -> Report:
         gate = hook("gate", lifetime=pb.LIFETIME_PERSISTENT)
         serving = world.worker(decide, provider("push"), gate)
         async with serving:
+            await fill(world, rooms, size.filled)
             parts: list[Callable[[], Coroutine[Any, Any, None]]] = [
                 lambda: talk(world, rooms, size, samples),
                 lambda: watch(world, running, size, samples),
@@ -97,6 +103,17 @@ def part(function: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) ->
 def decide(invocation: pb.Invocation) -> Answer:
     """Allow, or deliver."""
     return sent() if invocation.HasField("call") else allow()
+
+
+async def fill(world: World, rooms: list[str], count: int) -> None:
+    """Say so many messages before anything is measured."""
+    numbers = iter(range(count))
+
+    async def send() -> None:
+        for number in numbers:
+            await world.say(rooms[number % len(rooms)], f"before {number}")
+
+    await asyncio.gather(*(send() for _ in range(FILLERS)))
 
 
 async def talk(world: World, rooms: list[str], size: Size, samples: Samples) -> None:
@@ -193,6 +210,7 @@ FAULT = Fault(
     "soak",
     run,
     short=Size(
+        200,
         6.0,
         1.5,
         0.25,
@@ -204,8 +222,9 @@ FAULT = Fault(
         slack=Slack(3.0, 0.5, 0.3),
     ),
     long=Size(
+        70_000,
         900.0,
-        180.0,
+        60.0,
         2.0,
         rooms=100,
         subscribers=200,
