@@ -16,6 +16,7 @@ REASONS = {
     "BINDING_NOT_FOUND": exceptions.ChannelNotFoundError,
     "PARTICIPANT_NOT_FOUND": exceptions.ParticipantNotFoundError,
     "EVENT_NOT_FOUND": exceptions.EventNotFoundError,
+    "TOOL_NOT_FOUND": exceptions.ToolNotFoundError,
     "CHANNEL_EXISTS": exceptions.ChannelAlreadyRegisteredError,
     "ROOM_CLOSED": exceptions.RoomClosedError,
     "RATE_LIMITED": exceptions.RateLimitedError,

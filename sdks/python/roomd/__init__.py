@@ -97,6 +97,9 @@ if TYPE_CHECKING:
         ServiceUnavailableError as ServiceUnavailableError,
     )
     from roomd.exceptions import (
+        ToolNotFoundError as ToolNotFoundError,
+    )
+    from roomd.exceptions import (
         UnauthenticatedError as UnauthenticatedError,
     )
     from roomd.exceptions import (
@@ -190,6 +193,9 @@ if TYPE_CHECKING:
     from roomd.models.enums import (
         TaskStatus as TaskStatus,
     )
+    from roomd.models.enums import (
+        ToolOutcome as ToolOutcome,
+    )
     from roomd.models.event import (
         AudioContent as AudioContent,
     )
@@ -262,6 +268,10 @@ if TYPE_CHECKING:
     )
     from roomd.models.task import Observation as Observation
     from roomd.models.task import Task as Task
+    from roomd.models.tool import ServedTool as ServedTool
+    from roomd.models.tool import ToolCall as ToolCall
+    from roomd.models.tool import ToolResult as ToolResult
+    from roomd.models.tool import ToolRun as ToolRun
     from roomd.providers.ai.base import (
         AIContext as AIContext,
     )
@@ -304,6 +314,7 @@ if TYPE_CHECKING:
     from roomd.realtime.memory import InMemoryRealtime as InMemoryRealtime
     from roomd.store.memory import InMemoryStore as InMemoryStore
     from roomd.store.sqlite import SQLiteStore as SQLiteStore
+    from roomd.tools.base import Tool as Tool
 
 __version__ = "0.1.0"
 
@@ -407,6 +418,7 @@ _HOMES = {
     "RoomTimers": "roomd.models.room",
     "SMSChannel": "roomd.channels",
     "SQLiteStore": "roomd.store.sqlite",
+    "ServedTool": "roomd.models.tool",
     "ServiceUnavailableError": "roomd.exceptions",
     "SystemContent": "roomd.models.event",
     "Task": "roomd.models.task",
@@ -416,7 +428,13 @@ _HOMES = {
     "TemplateContent": "roomd.models.event",
     "TextContent": "roomd.models.event",
     "ThreadSummary": "roomd.models.event",
+    "Tool": "roomd.tools.base",
+    "ToolCall": "roomd.models.tool",
     "ToolCallContent": "roomd.models.event",
+    "ToolNotFoundError": "roomd.exceptions",
+    "ToolOutcome": "roomd.models.enums",
+    "ToolResult": "roomd.models.tool",
+    "ToolRun": "roomd.models.tool",
     "TransportChannel": "roomd.channels.transport",
     "UnauthenticatedError": "roomd.exceptions",
     "ValidationFailedError": "roomd.exceptions",

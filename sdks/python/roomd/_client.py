@@ -72,12 +72,27 @@ class Client:
         return (*self._metadata, *call_metadata())
 
     async def call(
-        self, path: str, request: Message, response: type[R], *, timeout: float = CALL_SECONDS
+        self,
+        path: str,
+        request: Message,
+        response: type[R],
+        *,
+        timeout: float = CALL_SECONDS,
+        may_repeat_lost: bool = True,
     ) -> R:
         """Make a unary call; repeat it while the service is not there.
 
         An error means that nothing was decided, so repeating is safe; requests with an
         ``idempotency_key`` or ``request_id`` get one when they have none.
+
+        Args:
+            path: ``/package.Service/Method``.
+            request: Its request.
+            response: Type of the answer.
+            timeout: Seconds.
+            may_repeat_lost: It has a key, or may take effect twice. False: it is begun once
+                there is a connection, and repeated only when the service itself refused it;
+                whether a call took effect whose connection was lost, nobody knows.
 
         Raises:
             RoomKitError: the subclass for the reason.
@@ -93,6 +108,8 @@ class Client:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + RETRY_SECONDS
         attempt = 0
+        if not may_repeat_lost:
+            await self._connected()
         while True:
             try:
                 return cast("R", await call(request, metadata=self.metadata(), timeout=timeout))
@@ -100,8 +117,21 @@ class Client:
                 typed = error_from(error)
                 if error.code() != grpc.StatusCode.UNAVAILABLE or loop.time() > give_up:
                     raise typed from None
+                if not may_repeat_lost and typed.reason == error.code().name:  # gRPC's own
+                    raise typed from None
                 await asyncio.sleep(min(Reconnect().wait_seconds(attempt), CALL_BACKOFF_SECONDS))
                 attempt += 1
+
+    async def _connected(self) -> None:
+        """Wait for a connection, as long as other calls are repeated without one."""
+        try:
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self.channel.channel_ready()
+        except TimeoutError:
+            raise errors.ServiceUnavailableError(
+                f"no connection to {self.address} within {RETRY_SECONDS:g} s",
+                reason="UNAVAILABLE",
+            ) from None
 
     async def close(self) -> None:
         """Hang up."""
@@ -192,6 +222,7 @@ _BY_REASON: Mapping[str, type[errors.RoomKitError]] = {
     "BINDING_NOT_FOUND": errors.ChannelNotFoundError,
     "PARTICIPANT_NOT_FOUND": errors.ParticipantNotFoundError,
     "EVENT_NOT_FOUND": errors.EventNotFoundError,
+    "TOOL_NOT_FOUND": errors.ToolNotFoundError,
     "CHANNEL_EXISTS": errors.ChannelAlreadyRegisteredError,
     "ROOM_CLOSED": errors.RoomClosedError,
     "RATE_LIMITED": errors.RateLimitedError,

@@ -33,6 +33,7 @@ from roomd.models.enums import (
     ParticipantStatus,
     RoomStatus,
     TaskStatus,
+    ToolOutcome,
 )
 from roomd.models.event import (
     AudioContent,
@@ -177,6 +178,7 @@ IDENTIFICATIONS = Words(pb.IdentificationStatus, "IDENTIFICATION_STATUS_", Ident
 TASK_STATUSES = Words(pb.TaskStatus, "TASK_STATUS_", TaskStatus)
 HOOK_TRIGGERS = Words(pb.HookTrigger, "HOOK_TRIGGER_", HookTrigger)
 EPHEMERAL_TYPES = Words(pb.EphemeralType, "EPHEMERAL_TYPE_", EphemeralEventType)
+TOOL_OUTCOMES = Words(pb.ToolOutcome, "TOOL_OUTCOME_", ToolOutcome)
 DELETE_TYPES = Words(pb.DeleteContent.DeleteType, "DELETE_TYPE_", DeleteType)
 
 _SCOPES = {

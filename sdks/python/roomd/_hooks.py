@@ -102,7 +102,7 @@ def hook_handler(
             room=True, bindings=True, participants=True, recent_events=options.recent_events
         ),
     )
-    wants_context = _takes_context(function)
+    wants_context = takes_second(function)
 
     async def serve(invocation: pb.Invocation, _emit: Emit) -> Answer:
         payload = payload_from_pb(invocation.hook)
@@ -140,9 +140,9 @@ def _retried(serve: Serve) -> Serve:
     return attempt
 
 
-def _takes_context(function: HookFn) -> bool:
-    """Whether a function takes the context beside the payload: delivery status handlers of
-    the documents take only one argument.
+def takes_second(function: HookFn) -> bool:
+    """Whether a function takes more than one argument: a hook may do without the context, a
+    tool without the call.
     """
     try:
         parameters = inspect.signature(function).parameters.values()

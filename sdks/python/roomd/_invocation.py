@@ -11,7 +11,7 @@ from roomd._tracing import current_trace
 
 @dataclass(frozen=True)
 class Invocation:
-    """A piece of work that the service gave to a hook, a channel or a router here."""
+    """A piece of work that the service gave to a hook, a channel, a router or a tool here."""
 
     id: str
     """The same over all attempts: what a handler does outside can use it as its key."""
@@ -29,7 +29,7 @@ TRACE_KEYS = frozenset(("traceparent", "tracestate"))
 
 
 def current_invocation() -> Invocation | None:
-    """The invocation that this task answers; None outside of hooks, channels and routers."""
+    """The invocation that this task answers; None outside of handlers."""
     return running.get()
 
 

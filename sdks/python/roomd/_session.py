@@ -79,6 +79,8 @@ class Session:
         self._worker: Worker | None = None
         self._pending: list[Work] = []
         self._handlers: dict[str, Handler] = {}
+        self.handler_names: set[str] = set()
+        """Everything that is served, or waits to be attached."""
         self._lock = asyncio.Lock()
         self._framework: dict[str, list[FrameworkHandler]] = {}
         self._tail: asyncio.Task[None] | None = None
@@ -103,9 +105,11 @@ class Session:
     def enqueue_handler(self, name: str, handler: Handler) -> None:
         """Attach this before the next call, together with others that wait."""
         self._handlers[name] = handler
+        self.handler_names.add(name)
 
     def drop_handler(self, name: str) -> bool:
         """Detach a handler; whether there was one."""
+        self.handler_names.discard(name)
         waiting = self._handlers.pop(name, None) is not None
         if self._worker is not None:
             worker = self._worker
@@ -170,7 +174,13 @@ class Session:
     # -------------------------------------------------------------- calls
 
     async def call(
-        self, method: str, request: Message, response: type[R], *, timeout: float = CALL_SECONDS
+        self,
+        method: str,
+        request: Message,
+        response: type[R],
+        *,
+        timeout: float = CALL_SECONDS,
+        may_repeat_lost: bool = True,
     ) -> R:
         """Make a call, after everything that was registered before it.
 
@@ -179,12 +189,16 @@ class Session:
             request: Its request.
             response: Type of the answer.
             timeout: Seconds.
+            may_repeat_lost: As in ``Client.call``.
 
         Raises:
             RoomKitError: the subclass for the reason.
         """
         client = await self.ready()
-        return await client.call(f"/roomd.v1.{method}", request, response, timeout=timeout)
+        path = f"/roomd.v1.{method}"
+        return await client.call(
+            path, request, response, timeout=timeout, may_repeat_lost=may_repeat_lost
+        )
 
     async def _end_with_the_loop(self) -> None:
         """Close when the program ends without closing: the last act of ``asyncio.run`` is to

@@ -2,7 +2,7 @@
 
 RoomKitError
 ├── RoomNotFoundError, ChannelNotFoundError, ChannelNotRegisteredError,
-│   ParticipantNotFoundError, EventNotFoundError, NotFoundError
+│   ParticipantNotFoundError, EventNotFoundError, ToolNotFoundError, NotFoundError
 ├── RoomClosedError, ChannelAlreadyRegisteredError, AlreadyExistsError
 ├── ValidationFailedError      .violations: field → rule
 ├── MessageTooLargeError
@@ -56,6 +56,10 @@ class ParticipantNotFoundError(NotFoundError):
 
 class EventNotFoundError(NotFoundError):
     """Event is not in the room."""
+
+
+class ToolNotFoundError(NotFoundError):
+    """No program serves a tool of that name, or not to this channel."""
 
 
 class AlreadyExistsError(RoomKitError):

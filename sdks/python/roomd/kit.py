@@ -23,6 +23,7 @@ from roomd._rooms import RoomCalls
 from roomd._serving import router_handler
 from roomd._session import FrameworkHandler, ServingOptions, Session
 from roomd._settings import embedded_settings, refuse_later, store_path
+from roomd._tools import ToolOptions, Tools
 from roomd.channels.base import Channel
 from roomd.core.inbound_router import InboundRoomRouter
 from roomd.core.router import ContentTranscoder
@@ -45,8 +46,10 @@ from roomd.models.event import EventContent, RoomEvent
 from roomd.models.hook import ParkedInvocation
 from roomd.models.room import Participant, ReadMarker, Room, RoomTimers
 from roomd.models.task import Observation, Task
+from roomd.models.tool import ServedTool, ToolCall, ToolRun
 from roomd.realtime.base import EphemeralCallback
 from roomd.store.reader import StoreReader
+from roomd.tools.base import Tool
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -133,6 +136,7 @@ class RoomKit:
         self._people = PeopleCalls(self._session)
         self._live = RealtimeCalls(self._session)
         self._durable = DurableCalls(self._session)
+        self._tools = Tools(self._session)
         self._reader = StoreReader(self._session)
         self._shares_server = address is not None
         self._hook_names: set[str] = set()
@@ -370,7 +374,7 @@ class RoomKit:
     ) -> str:
         """Attach a hook under the name, or one like it that no other hook of this kit has."""
         handler = hook_handler(trigger, execution, function, options)
-        full = free_name(name, self._hook_names)
+        full = free_name(name, self._session.handler_names)
         self._hook_names.add(full)
         self._session.enqueue_handler(full, handler)
         return full
@@ -447,6 +451,79 @@ class RoomKit:
         trigger, execution = HookTrigger.ON_DELIVERY_STATUS, HookExecution.ASYNC
         self._add_hook(name, trigger, execution, function, HookOptions(recent_events=0))
         return function
+
+    # -------------------------------------------------------------- tools
+
+    def register_tool(self, tool: Tool) -> None:
+        """Serve a tool to the AIs of the service.
+
+        Programs that serve a tool of one name with the same settings share its calls.
+
+        Raises:
+            ValueError: its name is none that a tool can have, or something else of this kit
+                has it.
+        """
+        self._tools.register(tool)
+
+    def tool(
+        self,
+        name: str,
+        *,
+        description: str,
+        parameters: Mapping[str, Any] | None = None,
+        channel_ids: Collection[str] = (),
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Callable[[F], F]:
+        """Make a function a tool; see ``Tool`` for the settings, ``register_tool`` for the rest.
+
+        The function gets the arguments, a dict, and if it takes a second parameter the
+        ``ToolCall``. It answers with words, a dict or list, or a ``ToolResult``.
+        """
+        options = ToolOptions(name, description, parameters, channel_ids, timeout, idempotent)
+
+        def register(function: F) -> F:
+            self._tools.add(options, function)
+            return function
+
+        return register
+
+    async def unregister_tool(self, name: str) -> bool:
+        """Serve a tool of this kit no more; whether it was served."""
+        return await self._tools.remove(name)
+
+    async def list_tools(self, channel_id: str | None = None) -> list[ServedTool]:
+        """The tools that any program serves now, by name; those of one channel's AI, or all."""
+        return await self._tools.list(channel_id)
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        room_id: str | None = None,
+        channel_id: str | None = None,
+        tool_call_id: str | None = None,
+    ) -> ToolRun:
+        """Run a tool, here or wherever it is served; what became of it is the ``outcome``.
+
+        An error means that it did not run, with one exception: a connection that is lost while
+        the tool runs. That call is not repeated, for the tool may have done something.
+
+        Args:
+            name: The tool.
+            arguments: What its schema describes.
+            room_id: The room that it is called for; those who watch it see the call.
+            channel_id: The AI that calls, attached to the room; None: somebody who tries it.
+            tool_call_id: Our own, told to the tool; the same to call again. None: a new one.
+
+        Raises:
+            ToolNotFoundError: nobody serves such a tool to this channel.
+            ValidationFailedError: the arguments are wrong; ``violations`` says which.
+            ServiceUnavailableError: NO_WORKER, nobody took it for a minute; UNAVAILABLE, the
+                connection was lost.
+        """
+        call = ToolCall(id=tool_call_id or "", name=name, channel_id=channel_id, room_id=room_id)
+        return await self._tools.call(call, arguments or {})
 
     # -------------------------------------------------------------- rooms
 

@@ -224,3 +224,16 @@ class EphemeralEventType(StrEnum):
     STREAM_END = "stream_end"
     STREAM_RETRACT = "stream_retract"
     CUSTOM = "custom"
+
+
+class ToolOutcome(StrEnum):
+    """What became of a tool's call."""
+
+    ANSWERED = "answered"
+    """The tool answered; the answer may be that it did not work."""
+    FAILED = "failed"
+    """Its function raised, or answered against the rules. It may have done something."""
+    TIMEOUT = "timeout"
+    """It did not answer in time, and was cancelled. It may have done something."""
+    LOST = "lost"
+    """Its process went away with the call in hand. It may have done something."""

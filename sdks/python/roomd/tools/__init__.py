@@ -1,0 +1,1 @@
+"""Tools that an application serves to AIs."""
