@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Never
 
@@ -37,6 +38,8 @@ from roomd import (
     SystemContent,
     Task,
     TextContent,
+    Tool,
+    ToolResult,
     current_invocation,
 )
 
@@ -97,6 +100,8 @@ class CaseWorker:
                 self._hook(handler)
             elif "channelProvider" in handler["spec"]:
                 self.kit.register_channel(channel_of(handler, self))
+            elif "tool" in handler["spec"]:
+                self.kit.register_tool(CaseTool(handler, self))
         task = asyncio.create_task(self._connect([one["name"] for one in handlers]))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -115,14 +120,12 @@ class CaseWorker:
         spec = handler["spec"]["hook"]
         (named,) = spec["triggers"]
         observes = spec["mode"] == "HOOK_MODE_OBSERVE"
-        timeout = Duration()
-        timeout.FromJsonString(spec.get("timeout", "2s"))
         register = self.kit.hook(
             HookTrigger(named.removeprefix("HOOK_TRIGGER_").lower()),
             HookExecution.ASYNC if observes else HookExecution.SYNC,
             priority=spec.get("priority", 0),
             name=handler["name"],
-            timeout=timeout.ToTimedelta().total_seconds(),
+            timeout=seconds_of(spec.get("timeout", "2s")),
             channel_ids=spec.get("filter", {}).get("channelIds"),
             durable=spec.get("delivery") == "HOOK_DELIVERY_DURABLE",
         )
@@ -139,18 +142,29 @@ class CaseWorker:
         last: Callable[[Mapping[str, Any], Any], Any],
         **told: Any,
     ) -> Any:
-        """Run the steps of a handler; ``last`` makes its answer of the last one."""
+        """Run the steps of a handler for a message; ``last`` makes its answer of the last one."""
+        content = getattr(event, "content", None)
+        text = content.body if isinstance(content, TextContent) else None
+        answer = partial(last, event=event)
+        return await self.play(handler, text, answer, kind=kind_of(content), **told)
+
+    async def play(
+        self,
+        handler: Mapping[str, Any],
+        text: str | None,
+        last: Callable[[Mapping[str, Any]], Any],
+        **told: Any,
+    ) -> Any:
+        """Run the steps of a handler that the text chooses."""
         invocation = current_invocation()
         assert invocation is not None
-        name, content = handler["name"], getattr(event, "content", None)
-        text = content.body if isinstance(content, TextContent) else None
+        name = handler["name"]
         say(
             "invoked",
             name=name,
             id=invocation.id,
             attempt=invocation.attempt,
             text=text,
-            kind=kind_of(content),
             trace=dict(invocation.trace_context),
             **told,
         )
@@ -158,7 +172,7 @@ class CaseWorker:
         steps = behave.get(text if text in behave else "*", [{"allow": {}}])
         try:
             for step in steps:
-                answer = await self._step(step, event, last, invocation.room_id)
+                answer = await self._step(step, last, invocation.room_id)
         except asyncio.CancelledError:
             say("cancelled", name=name, id=invocation.id)
             raise
@@ -170,7 +184,7 @@ class CaseWorker:
         return answer
 
     async def _step(
-        self, step: Mapping[str, Any], event: Any, last: Callable[..., Any], room_id: str
+        self, step: Mapping[str, Any], last: Callable[[Mapping[str, Any]], Any], room_id: str
     ) -> Any:
         match step:
             case {"sleep_ms": wait}:
@@ -182,7 +196,7 @@ class CaseWorker:
             case {"call": _}:
                 await self._call(room_id)
             case _:
-                return last(step, event)
+                return last(step)
         return None
 
     async def _call(self, room_id: str) -> None:
@@ -207,6 +221,13 @@ class CaseWorker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def seconds_of(duration: str) -> float:
+    """Seconds of a Duration in JSON."""
+    parsed = Duration()
+    parsed.FromJsonString(duration)
+    return parsed.ToTimedelta().total_seconds()
 
 
 def kind_of(content: Any) -> str | None:
@@ -278,7 +299,7 @@ class Outside(Channel):
     async def handle_inbound(self, message: Any, context: Any) -> RoomEvent:
         """Convert as the case says."""
         text = await self._worker.run(
-            self._handler, message, lambda step, _: step["convert"]["text"]
+            self._handler, message, lambda step, event: step["convert"]["text"]
         )
         source = EventSource(channel_id=self.channel_id, channel_type=self.channel_type)
         return RoomEvent(room_id=context.room.id, source=source, content=TextContent(body=text))
@@ -334,8 +355,41 @@ class Router(InboundRoomRouter):
 
     async def route(self, channel_id: str, channel_type: Any, participant_id: Any) -> str | None:
         """Route as the case says."""
-        room: str = await self._worker.run(self._handler, None, lambda step, _: step["route"])
+        room: str = await self._worker.run(self._handler, None, lambda step, event: step["route"])
         return room or None
+
+
+class CaseTool(Tool):
+    """The tool of the case."""
+
+    def __init__(self, handler: Mapping[str, Any], worker: CaseWorker) -> None:
+        spec = handler["spec"]["tool"]
+        self.name = handler["name"]
+        self.description = spec["description"]
+        self.parameters = spec.get("parameters")
+        self.channel_ids = spec.get("channelIds", ())
+        self.timeout = seconds_of(spec["timeout"]) if "timeout" in spec else None
+        self.idempotent = spec.get("idempotent", False)
+        self._handler = handler
+        self._worker = worker
+
+    async def execute(self, arguments: dict[str, Any]) -> Any:
+        """Do what the case says."""
+        text = arguments.get("text")
+        told = text if isinstance(text, str) else None
+        return await self._worker.play(self._handler, told, tool_answer)
+
+
+def tool_answer(step: Mapping[str, Any]) -> Any:
+    """What a tool answers."""
+    match step:
+        case {"tool": answer}:
+            return ToolResult(**answer)
+        case {"tool_json": value}:
+            return value
+        case {"oversize": size}:
+            return "x" * size
+    raise Unsupported(f"{step} of a tool")
 
 
 class Process:
