@@ -11,18 +11,20 @@ from uuid import uuid4
 
 from roomd import RoomKit, Tool, ValidationFailedError
 
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
 
 class Weather(Tool):
     """Says what the weather is."""
 
     name = f"weather-{uuid4()}"
     description = "The weather of a city"
-    parameters = {  # noqa: RUF012 - nobody changes it
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-        "additionalProperties": False,
-    }
+    parameters = SCHEMA
 
     async def execute(self, arguments: dict[str, Any]) -> str:
         """Look out of the window."""
