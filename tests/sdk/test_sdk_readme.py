@@ -18,6 +18,11 @@ PRINTED = [
     "ROOM_NOT_FOUND\n{'room_id': 'is required'}\n",
     "the hook is in the trace of the order: True\n",
     "to doctor: Room 4\n",
+    "['book_flight', 'get_weather']\n"
+    'answered {"city":"Paris","temperature":22} 22\n'
+    "booked as call-1\n"
+    "True nobody flies there; ask for another city\n"
+    "wrong: arguments.city\n",
 ]
 
 
