@@ -478,7 +478,8 @@ class RoomKit:
         """Make a function a tool; see ``Tool`` for the settings, ``register_tool`` for the rest.
 
         The function gets the arguments, a dict, and if it takes a second parameter the
-        ``ToolCall``. It answers with words, a dict or list, or a ``ToolResult``.
+        ``ToolCall``. It answers with words, a dict or list, or a ``ToolResult``. One that is not
+        async holds everything else of this process up while it runs.
         """
         options = ToolOptions(name, description, parameters, channel_ids, timeout, idempotent)
 
