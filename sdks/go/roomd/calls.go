@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -18,8 +19,8 @@ import (
 // is dialled.
 const maxCallWait = 2 * time.Second
 
-// keyFields make a call that creates something safe to repeat.
-var keyFields = []protoreflect.Name{"idempotency_key", "request_id"}
+// keyFields make a call that creates something safe to repeat, and a tool's call known again.
+var keyFields = []protoreflect.Name{"idempotency_key", "request_id", "tool_call_id"}
 
 // bearer sends the API key; also without TLS, as on loopback.
 type bearer string
@@ -41,13 +42,18 @@ func (o *options) unary(
 	policy.Max = min(policy.Max, maxCallWait)
 	began := time.Now()
 	for attempt := 0; ; attempt++ {
+		var reached peer.Peer
+		options := append(more[:len(more):len(more)], grpc.Peer(&reached))
 		err := o.once(ctx, request, func(ctx context.Context) error {
-			return invoke(ctx, method, request, reply, conn, more...)
+			return invoke(ctx, method, request, reply, conn, options...)
 		})
 		if err == nil {
 			return nil
 		}
 		if err.Code != codes.Unavailable || time.Since(began) >= o.retryFor || ctx.Value(onceKey{}) != nil {
+			return err
+		}
+		if reached.Addr != nil && mayHaveRun(request, err) {
 			return err
 		}
 		if !sleep(ctx, max(policy.wait(attempt), err.RetryAfter)) {
@@ -56,25 +62,40 @@ func (o *options) unary(
 	}
 }
 
+// mayHaveRun says whether a tool's call that reached the server, which is gone now, may have done
+// something all the same: tools are the application's, so no key keeps a second call from acting.
+func mayHaveRun(request any, err *Error) bool {
+	_, isToolCall := request.(*roomdv1.CallToolRequest)
+	return isToolCall && err.Reason != ErrNoWorker
+}
+
 // onceKey marks the context of a call that is not to be repeated.
 type onceKey struct{}
 
 // once makes one try within its own time.
 func (o *options) once(ctx context.Context, request any, try func(context.Context) error) *Error {
 	if _, bounded := ctx.Deadline(); !bounded {
-		timeout := o.timeout
-		if timeout == 0 {
-			timeout = callTimeout
-			if asks, can := request.(interface{ GetWait() roomdv1.Wait }); can &&
-				asks.GetWait() == roomdv1.Wait_WAIT_DELIVERED {
-				timeout = deliveredTimeout
-			}
-		}
-		within, cancel := context.WithTimeout(ctx, timeout)
+		within, cancel := context.WithTimeout(ctx, o.timeoutOf(request))
 		defer cancel()
 		ctx = within
 	}
 	return errorOf(try(ctx))
+}
+
+// timeoutOf bounds a try of a call whose context has no deadline.
+func (o *options) timeoutOf(request any) time.Duration {
+	if o.timeout != 0 {
+		return o.timeout
+	}
+	switch asks := request.(type) {
+	case *roomdv1.CallToolRequest:
+		return toolTimeout
+	case interface{ GetWait() roomdv1.Wait }:
+		if asks.GetWait() == roomdv1.Wait_WAIT_DELIVERED {
+			return deliveredTimeout
+		}
+	}
+	return callTimeout
 }
 
 // endedWhile is the error of a call whose context ended between two tries.

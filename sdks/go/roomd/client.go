@@ -31,6 +31,7 @@ type Client struct {
 	Channels roomdv1.ChannelServiceClient
 	Hooks    roomdv1.HookServiceClient
 	Realtime roomdv1.RealtimeServiceClient
+	Agents   roomdv1.AgentServiceClient
 	Admin    roomdv1.AdminServiceClient
 
 	conn *grpc.ClientConn
@@ -70,6 +71,7 @@ func newClient(address string, more ...Option) (*Client, error) {
 	made.Channels = roomdv1.NewChannelServiceClient(conn)
 	made.Hooks = roomdv1.NewHookServiceClient(conn)
 	made.Realtime = roomdv1.NewRealtimeServiceClient(conn)
+	made.Agents = roomdv1.NewAgentServiceClient(conn)
 	made.Admin = roomdv1.NewAdminServiceClient(conn)
 	return made, nil
 }

@@ -129,6 +129,14 @@ func errorOfStatus(told *roomdv1.Status) *Error {
 	return &Error{Code: code, Reason: reason, Message: told.GetMessage()}
 }
 
+// invalidField refuses what cannot even be sent, as the server would.
+func invalidField(field string, err error) *Error {
+	return &Error{
+		Code: codes.InvalidArgument, Reason: ErrValidation, Message: field + ": " + err.Error(),
+		Violations: []Violation{{field, err.Error()}},
+	}
+}
+
 // codeName writes a code as the protocol does: UNAVAILABLE, NOT_FOUND.
 func codeName(code codes.Code) Reason {
 	var name strings.Builder

@@ -12,8 +12,10 @@ const (
 	callTimeout = 30 * time.Second
 	// deliveredTimeout is for calls that wait for the cascade, which the server bounds at 60 s.
 	deliveredTimeout = 75 * time.Second
-	retryFor         = time.Minute
-	maxMessageBytes  = 16 << 20
+	// toolTimeout is for calls of tools, whose own timeout is at most 300 s.
+	toolTimeout     = 310 * time.Second
+	retryFor        = time.Minute
+	maxMessageBytes = 16 << 20
 )
 
 type options struct {
@@ -37,11 +39,11 @@ func WithTLS(config *tls.Config) Option { return func(o *options) { o.tls = conf
 
 // WithRetry sets how long a call is repeated while the server is not there. Default one minute;
 // 0 repeats nothing. Repeating is safe: UNAVAILABLE means that nothing was decided, and a call
-// that creates something carries a key.
+// that creates something carries a key. A tool's call that may have run is not repeated.
 func WithRetry(window time.Duration) Option { return func(o *options) { o.retryFor = window } }
 
-// WithCallTimeout bounds each try of a call whose context has no deadline. Default 30 s, and
-// 75 s for calls that wait until everything is delivered.
+// WithCallTimeout bounds each try of a call whose context has no deadline. Default 30 s,
+// 75 s for calls that wait until everything is delivered, 310 s for calls of tools.
 func WithCallTimeout(timeout time.Duration) Option { return func(o *options) { o.timeout = timeout } }
 
 // WithReconnect sets how streams (workers, connections, subscriptions) are dialled again.

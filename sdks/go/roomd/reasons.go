@@ -43,6 +43,8 @@ const (
 	ErrDeliveryNotFound = Reason("DELIVERY_NOT_FOUND")
 	// ErrInvocationNotFound: NOT_FOUND.
 	ErrInvocationNotFound = Reason("INVOCATION_NOT_FOUND")
+	// ErrToolNotFound: NOT_FOUND: nobody serves such a tool, or not for this channel.
+	ErrToolNotFound = Reason("TOOL_NOT_FOUND")
 	// ErrRoomExists: ALREADY_EXISTS.
 	ErrRoomExists = Reason("ROOM_EXISTS")
 	// ErrChannelExists: ALREADY_EXISTS.

@@ -23,8 +23,8 @@ const (
 	anyETag          = "*"
 )
 
-// Worker serves handlers: hooks, channels and routers of the application. Workers that serve the
-// same names share the work. Register handlers, then Run:
+// Worker serves handlers: hooks, channels, routers and tools of the application. Workers that
+// serve the same names share the work. Register handlers, then Run:
 //
 //	worker := roomd.NewWorker(client)
 //	worker.OnEvent("no-spam", decide)
@@ -37,6 +37,7 @@ type Worker struct {
 
 	mu       sync.Mutex
 	handlers map[string]*handler
+	refused  map[string]*Error // cannot even be sent
 	order    []string
 	current  *session
 	attachID int64
@@ -88,6 +89,7 @@ func NewWorker(client *Client, more ...WorkerOption) *Worker {
 			SdkVersion:       Version,
 		},
 		handlers: map[string]*handler{},
+		refused:  map[string]*Error{},
 		ended:    make(chan struct{}),
 	}
 	for _, option := range more {
@@ -130,6 +132,15 @@ func (w *Worker) add(one *handler) {
 		w.order = append(w.order, one.wire.GetName())
 	}
 	w.handlers[one.wire.GetName()] = one
+	delete(w.refused, one.wire.GetName())
+}
+
+// refuse keeps why a handler cannot be served, for Attach to tell.
+func (w *Worker) refuse(name string, why *Error) {
+	w.client.logger.Error("a handler cannot be served", "handler", name, "error", why)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused[name] = why
 }
 
 // RunUntilSignal runs until the context ends or the process gets SIGTERM or SIGINT, then drains.
@@ -176,8 +187,11 @@ func (w *Worker) Attach(ctx context.Context) error {
 		waiting = append(waiting, w.handlers[name])
 	}
 	w.sendAttach(w.current)
-	w.mu.Unlock()
 	var refused []error
+	for name, why := range w.refused {
+		refused = append(refused, &HandlerError{name, why})
+	}
+	w.mu.Unlock()
 	for _, one := range waiting {
 		select {
 		case <-one.answered:
@@ -200,6 +214,7 @@ func (w *Worker) Attach(ctx context.Context) error {
 func (w *Worker) Detach(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.refused, name)
 	gone, isThere := w.handlers[name]
 	if !isThere {
 		return false

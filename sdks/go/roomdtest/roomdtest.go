@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/roomd/roomd/sdks/go/internal/jsonobject"
 	"github.com/roomd/roomd/sdks/go/roomd"
 	roomdv1 "github.com/roomd/roomd/sdks/go/roomd/v1"
 )
@@ -223,7 +224,7 @@ func (s *Server) Observe(
 	return result.GetDone(), err
 }
 
-// Call asks a channel or router; the chunks are those of an answer that streams.
+// Call asks a channel, a router or a tool; the chunks are those of an answer that streams.
 func (s *Server) Call(
 	ctx context.Context, handler string, call *roomdv1.HandlerCall,
 ) (result *roomdv1.HandlerResult, chunks []string, err error) {
@@ -233,6 +234,22 @@ func (s *Server) Call(
 	return answer.GetValue(), chunks, err
 }
 
+// CallTool runs a tool with arguments that encoding/json writes as an object; a *Failure when its
+// handler failed. Its schema is not looked at: that is the real server's part.
+func (s *Server) CallTool(
+	ctx context.Context, name string, arguments any,
+) (*roomd.ToolResult, error) {
+	object, err := jsonobject.Of(arguments)
+	if err != nil {
+		return nil, err
+	}
+	call := &roomdv1.ToolCall{ToolCallId: "call-1", Name: name, Arguments: object}
+	result, _, err := s.Call(ctx, name, &roomdv1.HandlerCall{
+		Kind: &roomdv1.HandlerCall_Tool{Tool: call},
+	})
+	return result.GetTool(), err
+}
+
 // Invoke asks a handler anything. What the invocation leaves out (id, lease, attempt, trigger,
 // timeout) is filled in. The handler is cancelled when the context ends.
 func (s *Server) Invoke(
@@ -240,7 +257,7 @@ func (s *Server) Invoke(
 ) (*roomdv1.Result, []string, error) {
 	s.mu.Lock()
 	serving := s.sessions[invocation.GetHandler()]
-	spec := s.specs[invocation.GetHandler()].GetHook()
+	spec := s.specs[invocation.GetHandler()]
 	s.mu.Unlock()
 	if serving == nil {
 		return nil, nil, errors.New("nobody serves " + invocation.GetHandler())

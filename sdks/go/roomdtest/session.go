@@ -1,6 +1,7 @@
 package roomdtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -193,7 +194,7 @@ func (s *session) giveUp(
 }
 
 // filled is the invocation with what a server always says.
-func filled(invocation *roomdv1.Invocation, spec *roomdv1.HookSpec) *roomdv1.Invocation {
+func filled(invocation *roomdv1.Invocation, spec *roomdv1.HandlerSpec) *roomdv1.Invocation {
 	made := proto.Clone(invocation).(*roomdv1.Invocation)
 	if made.GetInvocationId() == "" {
 		made.InvocationId = rand.Text()
@@ -205,13 +206,12 @@ func filled(invocation *roomdv1.Invocation, spec *roomdv1.HookSpec) *roomdv1.Inv
 		made.Attempt = 1
 	}
 	if made.GetTimeout() == nil {
-		made.Timeout = durationpb.New(defaultTimeout)
-		if spec.GetTimeout() != nil {
-			made.Timeout = spec.GetTimeout()
-		}
+		made.Timeout = cmp.Or(
+			spec.GetHook().GetTimeout(), spec.GetTool().GetTimeout(), durationpb.New(defaultTimeout))
 	}
-	if made.GetHook() != nil && made.GetTrigger() == 0 && len(spec.GetTriggers()) > 0 {
-		made.Trigger = spec.GetTriggers()[0]
+	triggers := spec.GetHook().GetTriggers()
+	if made.GetHook() != nil && made.GetTrigger() == 0 && len(triggers) > 0 {
+		made.Trigger = triggers[0]
 	}
 	return made
 }
