@@ -199,6 +199,8 @@ func (c *caseWorker) register(handlers []handlerCase) {
 			c.registerChannel(one, kind.ChannelProvider)
 		case *roomdv1.HandlerSpec_InboundRouter:
 			c.worker.ServeRouter(one.Name, c.route(one), kind.InboundRouter.GetChannelTypes()...)
+		case *roomdv1.HandlerSpec_Tool:
+			c.registerTool(one, kind.Tool)
 		default:
 			c.say("unsupported", map[string]any{"what": one.Name})
 		}
@@ -223,4 +225,14 @@ func (c *caseWorker) registerChannel(one handlerCase, spec *roomdv1.ChannelProvi
 		provider.Convert = c.convert(one)
 	}
 	c.worker.ServeChannel(one.Name, provider)
+}
+
+func (c *caseWorker) registerTool(one handlerCase, spec *roomdv1.ToolSpec) {
+	c.worker.ServeTool(one.Name, roomd.Tool{
+		Description: spec.GetDescription(),
+		Parameters:  spec.GetParameters(),
+		ChannelIDs:  spec.GetChannelIds(),
+		Timeout:     spec.GetTimeout().AsDuration(),
+		Idempotent:  spec.GetIdempotent(),
+	}, c.tool(one))
 }

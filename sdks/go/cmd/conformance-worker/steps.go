@@ -28,23 +28,33 @@ func valueOf[T any](s step, name string) T {
 	return value
 }
 
-// run does the steps of a handler; what the last one, the answer, says is returned.
+// run does the steps of a handler that is told a message; what the last one, the answer, says is
+// returned.
 func (c *caseWorker) run(
 	ctx context.Context, one handlerCase, content *roomdv1.Content, more map[string]any,
 ) (step, error) {
+	told := map[string]any{"kind": kindOf(content)}
+	maps.Copy(told, more)
+	if content.GetText() == nil {
+		return c.obey(ctx, one, nil, told)
+	}
+	return c.obey(ctx, one, content.GetText().GetBody(), told)
+}
+
+// obey does the steps that belong to a text, if any.
+func (c *caseWorker) obey(
+	ctx context.Context, one handlerCase, text any, more map[string]any,
+) (step, error) {
 	invocation := roomd.InvocationOf(ctx)
 	which := map[string]any{"name": one.Name, "id": invocation.GetInvocationId()}
-	var text any
 	key := "*"
-	if content.GetText() != nil {
-		text = content.GetText().GetBody()
-		if one.Behave[content.GetText().GetBody()] != nil {
-			key = content.GetText().GetBody()
-		}
+	if said, isText := text.(string); !isText {
+		text = nil
+	} else if one.Behave[said] != nil {
+		key = said
 	}
 	told := map[string]any{
-		"attempt": invocation.GetAttempt(), "text": text, "kind": kindOf(content),
-		"trace": invocation.GetTraceContext(),
+		"attempt": invocation.GetAttempt(), "text": text, "trace": invocation.GetTraceContext(),
 	}
 	if invocation.GetTraceContext() == nil {
 		told["trace"] = map[string]string{}
@@ -292,4 +302,37 @@ func (c *caseWorker) route(
 		}
 		return valueOf[string](last, "route"), nil
 	}
+}
+
+func (c *caseWorker) tool(one handlerCase) roomd.ToolHandler {
+	return roomd.ToolFunc(func(ctx context.Context, arguments map[string]any) (any, error) {
+		last, err := c.obey(ctx, one, arguments["text"], nil)
+		switch {
+		case err != nil:
+			return nil, err
+		case last.has("tool_json"):
+			return valueOf[any](last, "tool_json"), nil
+		case last.has("oversize"):
+			return strings.Repeat("x", valueOf[int](last, "oversize")), nil
+		case last.has("tool"):
+			return toolResult(last)
+		}
+		return nil, c.unsupported("a step of a tool")
+	})
+}
+
+func toolResult(last step) (*roomd.ToolResult, error) {
+	told := valueOf[struct {
+		Text       string         `json:"text"`
+		Structured map[string]any `json:"structured"`
+		IsError    bool           `json:"is_error"`
+	}](last, "tool")
+	result := roomd.ToolText(told.Text)
+	result.IsError = told.IsError
+	if told.Structured == nil {
+		return result, nil
+	}
+	var err error
+	result.Structured, err = roomd.Metadata(told.Structured)
+	return result, err
 }
