@@ -16,7 +16,7 @@ from server_process import KEY, ServerProcess
 from roomd import InboundMessage, RoomKit, TextContent, WebSocketChannel
 
 README = (GO_SDK / "README.md").read_text(encoding="utf-8")
-HOOK, ROOMS, ERRORS, TRACING, TESTING = re.findall(r"^```go\n(.*?)^```", README, re.M | re.S)
+HOOK, ROOMS, TOOLS, ERRORS, TRACING, TESTING = re.findall(r"^```go\n(.*?)^```", README, re.M | re.S)
 ATTACH_SECONDS = 20.0
 pytestmark = BUILDS
 
@@ -83,10 +83,17 @@ async def test_the_hook_decides_until_it_is_told_to_end(
             "OUTCOME_ACCEPTED 1\nOUTCOME_ACCEPTED 2\n"
             "heard ws attached\nheard hello\nheard goodbye\n",
         ),
+        (
+            TOOLS,
+            "weather - The weather of a city, for so many days\n"
+            'TOOL_OUTCOME_ANSWERED false {"city":"Rome","skies":["sunny","sunny"]}\n'
+            "TOOL_OUTCOME_ANSWERED true it is under water\n"
+            "refused: arguments.days\n",
+        ),
         (ERRORS, "true\nInvalidArgument VALIDATION [{room_id is required}]\n"),
         (TRACING, "in trace 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"),
     ],
-    ids=["rooms", "errors", "tracing"],
+    ids=["rooms", "tools", "errors", "tracing"],
 )
 def test_a_program_prints_what_it_should(
     program: str, printed: str, module: Path, server: ServerProcess
@@ -95,9 +102,9 @@ def test_a_program_prints_what_it_should(
     assert finished(command, module, address=server.address, key=KEY) == printed
 
 
-def test_the_unit_test_passes(module: Path) -> None:
+def test_the_unit_tests_pass(module: Path) -> None:
     (module / "main_test.go").write_text(TESTING, encoding="utf-8")
-    assert go(module, "test", "-v", ".").count("--- PASS") == 1
+    assert go(module, "test", "-v", ".").count("--- PASS") == 2
 
 
 def test_every_name_of_the_readme_exists() -> None:
