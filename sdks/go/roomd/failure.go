@@ -3,6 +3,7 @@ package roomd
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -93,8 +94,9 @@ func failureOf(err error) *roomdv1.Result {
 	return &roomdv1.Result{Outcome: &roomdv1.Result_Failure{Failure: failure}}
 }
 
-// shortened cuts words to so many characters.
+// shortened cuts words to so many characters; what is no UTF-8 in them could not be sent.
 func shortened(words string, most int) string {
+	words = strings.ToValidUTF8(words, "\uFFFD")
 	if runes := []rune(words); len(runes) > most {
 		return string(runes[:most])
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -148,9 +149,7 @@ func (s *session) finish(base context.Context, made *call, result *roomdv1.Resul
 	if isWanted {
 		result.InvocationId = made.invocation.GetInvocationId()
 		result.Lease = made.invocation.GetLease()
-		if proto.Size(result) > s.maxResultBytes() {
-			result = tooLarge(result)
-		}
+		result = s.sendable(made.invocation.GetHandler(), result)
 	}
 	s.mu.Lock()
 	if s.running[made.invocation.GetInvocationId()] == made {
@@ -174,12 +173,24 @@ func (s *session) maxResultBytes() int {
 	return s.maxBytes
 }
 
-// tooLarge stands for an answer that would end the stream.
-func tooLarge(result *roomdv1.Result) *roomdv1.Result {
-	failure := failureOf(&failureError{
-		codes.ResourceExhausted, roomdv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE,
-		"the handler's answer is too large",
-	})
+// sendable is the answer, or what stands for one that would end the stream, and with it all that
+// runs beside it: one that is too large, or that cannot be written (text that is no UTF-8).
+func (s *session) sendable(handler string, result *roomdv1.Result) *roomdv1.Result {
+	written, err := proto.Marshal(result)
+	switch {
+	case err != nil:
+		err = refusal(roomdv1.ErrorReason_ERROR_REASON_VALIDATION,
+			"the handler's answer cannot be sent: "+err.Error())
+	case len(written) > s.maxResultBytes():
+		err = &failureError{
+			codes.ResourceExhausted, roomdv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE,
+			"the handler's answer is too large",
+		}
+	default:
+		return result
+	}
+	s.worker.client.logger.Error("an answer is not sent", "handler", handler, "error", err)
+	failure := failureOf(err)
 	failure.InvocationId, failure.Lease = result.GetInvocationId(), result.GetLease()
 	return failure
 }
@@ -244,6 +255,9 @@ func emitterOf(ctx context.Context) func(string) error {
 	return func(text string) error {
 		if text == "" {
 			return nil
+		}
+		if !utf8.ValidString(text) {
+			return refusal(roomdv1.ErrorReason_ERROR_REASON_VALIDATION, "Emit takes UTF-8 only")
 		}
 		if ctx.Err() != nil {
 			return errorOf(ctx.Err())

@@ -62,8 +62,11 @@ func (c *ToolCall) Decode(into any) error {
 // answer without words.
 type ToolResult = roomdv1.ToolResult
 
-// ToolText answers with words.
-func ToolText(words string) *ToolResult { return &ToolResult{Text: words} }
+// ToolText answers with words; what is no UTF-8 in them, such as the bytes of a file, becomes
+// U+FFFD.
+func ToolText(words string) *ToolResult {
+	return &ToolResult{Text: strings.ToValidUTF8(words, "\uFFFD")}
+}
 
 // ToolJSON answers with a value: the model reads its JSON; an object is there for programs, too
 // (ToolResult.Structured).
@@ -147,7 +150,8 @@ func (w *Worker) ServeTool(name string, tool Tool, run ToolHandler) {
 				if !errors.As(err, &told) {
 					return nil, err
 				}
-				result = &ToolResult{Text: told.Message, IsError: true}
+				result = ToolText(told.Message)
+				result.IsError = true
 			}
 			if result == nil {
 				result = &ToolResult{}

@@ -171,6 +171,46 @@ func TestAChannelIsServed(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatCannotBeWrittenEndsNoStream(t *testing.T) {
+	server := roomdtest.NewServer(t)
+	worker := roomd.NewWorker(server.Client())
+	worker.OnEvent("h", func(_ context.Context, call *roomd.EventCall) (*roomd.Decision, error) {
+		switch words := "caf\xe9"; roomd.TextOf(call.Event) {
+		case "block":
+			return roomd.Block(words), nil
+		case "fail":
+			return nil, errors.New(words)
+		}
+		return roomd.Allow(), nil
+	})
+	worker.ServeChannel("c", roomd.ChannelProvider{
+		Respond: func(_ context.Context, call *roomd.ResponseCall) (*roomdv1.Response, error) {
+			return nil, call.Emit("caf\xe9")
+		},
+	})
+	server.Serve(worker)
+	said := map[string]string{
+		"block": "the handler's answer cannot be sent: string field contains invalid UTF-8",
+		"fail":  "caf\uFFFD",
+	}
+	for text, wanted := range said {
+		_, err := server.Decide(t.Context(), "h", roomdtest.Message("lobby", text))
+		if err == nil || err.Error() != wanted {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	_, _, err := server.Call(t.Context(), "c", &roomdv1.HandlerCall{
+		Kind: &roomdv1.HandlerCall_Respond{Respond: &roomdv1.ChannelDelivery{}},
+	})
+	var failure *roomdtest.Failure
+	if !errors.As(err, &failure) || failure.GetStatus().GetReason() != roomdv1.ErrorReason_ERROR_REASON_VALIDATION {
+		t.Error(err)
+	}
+	if _, err := server.Decide(t.Context(), "h", roomdtest.Message("lobby", "hello")); err != nil {
+		t.Error("the stream ended:", err)
+	}
+}
+
 func TestObserversFindThings(t *testing.T) {
 	server := roomdtest.NewServer(t)
 	worker := roomd.NewWorker(server.Client())

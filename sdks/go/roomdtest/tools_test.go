@@ -111,6 +111,8 @@ func TestWhatWentWrongInAToolIsToldApart(t *testing.T) {
 		switch call.Arguments["how"] {
 		case "told":
 			return nil, fmt.Errorf("weather: %w", &roomd.ToolError{Message: "no such city"})
+		case "bytes":
+			return roomd.ToolText("caf\xe9"), nil
 		case "failed":
 			return nil, errors.New("no database")
 		case "panic":
@@ -122,6 +124,7 @@ func TestWhatWentWrongInAToolIsToldApart(t *testing.T) {
 	})
 	for how, wanted := range map[string]*roomd.ToolResult{
 		"told": {Text: "no such city", IsError: true}, "silent": {},
+		"bytes": {Text: "caf\uFFFD"},
 	} {
 		result, err := server.CallTool(t.Context(), "t", map[string]any{"how": how})
 		if err != nil || !proto.Equal(result, wanted) {
