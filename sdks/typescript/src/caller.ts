@@ -17,10 +17,14 @@ import { Code } from "@connectrpc/connect";
 
 import type { ReconnectOptions } from "./backoff.js";
 import { Backoff, sleep } from "./backoff.js";
+import type { RoomdError } from "./errors.js";
 import { errorFrom } from "./errors.js";
 
 /** For calls that wait for the cascade, which the server bounds at 60 s. */
 export const DELIVERED_MS = 75_000;
+
+/** For calls of tools, whose own timeout is at most 300 s. */
+export const TOOL_MS = 310_000;
 
 const CALL_MS = 30_000;
 /** Somebody waits for a call: it is repeated more often than a stream is dialled. */
@@ -32,8 +36,14 @@ const RETRY_MS = 60_000;
 export interface CallOptions {
   /** Gives the call up; it fails with the signal's reason then. */
   readonly signal?: AbortSignal | undefined;
-  /** For one try. Default 30 s; 75 s for calls that wait for DELIVERED. */
+  /** For one try. Default 30 s; 75 s for calls that wait for DELIVERED; 310 s for tools. */
   readonly timeoutMs?: number | undefined;
+}
+
+/** The same, and what only the SDK knows of a call. */
+export interface UnaryOptions extends CallOptions {
+  /** Whether it may be made again after this error of a service that is not there. */
+  readonly mayRepeat?: (error: RoomdError) => boolean;
 }
 
 /** What a caller sends along with each call. */
@@ -59,16 +69,17 @@ export class Caller {
   /**
    * Makes a unary call; repeats it for a minute while the service is not there.
    *
-   * An error means that nothing was decided, so repeating is safe; a request with an
-   * idempotency key or request id gets one when it has none.
+   * An error means that nothing was decided, so repeating is safe, where `mayRepeat` does not say
+   * otherwise; a request with an idempotency key or request id gets one when it has none.
    *
    * @throws RoomdError
    */
   async unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     init: MessageInitShape<I>,
-    options: CallOptions = {},
+    options: UnaryOptions = {},
   ): Promise<MessageShape<O>> {
+    const { mayRepeat = () => true } = options;
     const message = withKey(method.input, init) as MessageInitShape<I>;
     const giveUp = performance.now() + RETRY_MS;
     const backoff = new Backoff(this.reconnect);
@@ -83,7 +94,8 @@ export class Caller {
       } catch (failure) {
         options.signal?.throwIfAborted();
         const error = errorFrom(failure);
-        if (error.code !== Code.Unavailable || performance.now() > giveUp) {
+        const over = performance.now() > giveUp;
+        if (error.code !== Code.Unavailable || over || !mayRepeat(error)) {
           throw error;
         }
         const waitMs = Math.min(backoff.nextMs(), CALL_BACKOFF_MS);

@@ -14,6 +14,7 @@ import { Hooks } from "./hooks.js";
 import { Participants } from "./people.js";
 import { Realtime } from "./realtime.js";
 import { Rooms } from "./rooms.js";
+import { Tools } from "./tools.js";
 
 /** What works everywhere, browsers included: unary calls, and streams of the server. */
 export class WebClient {
@@ -25,6 +26,7 @@ export class WebClient {
   readonly events: Events;
   readonly hooks: Hooks;
   readonly realtime: Realtime;
+  readonly tools: Tools;
   readonly admin: Admin;
 
   constructor(caller: Caller) {
@@ -36,6 +38,7 @@ export class WebClient {
     this.events = new Events(caller);
     this.hooks = new Hooks(caller);
     this.realtime = new Realtime(caller);
+    this.tools = new Tools(caller);
     this.admin = new Admin(caller);
   }
 }

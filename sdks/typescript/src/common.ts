@@ -35,6 +35,7 @@ export {
   RoomStatus,
   TaskStatus,
 } from "./gen/roomd/v1/room_pb.js";
+export { ToolOutcome } from "./gen/roomd/v1/tool_pb.js";
 export type { Init } from "./init.js";
 export type { ParticipantChange } from "./people.js";
 export type { PublishOptions } from "./realtime.js";
@@ -42,3 +43,4 @@ export type { RoomChange } from "./rooms.js";
 export type { RoomStartOptions, SubscribeOptions } from "./subscription.js";
 export type { StreamItem } from "./gen/roomd/v1/room_service_pb.js";
 export { Subscription } from "./subscription.js";
+export type { ToolCallOptions, ToolRun } from "./tools.js";

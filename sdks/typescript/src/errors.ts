@@ -84,6 +84,14 @@ export function errorFrom(failure: unknown): RoomdError {
   return new RoomdError(error.rawMessage, error.code, { reason, cause: error });
 }
 
+/**
+ * Whether a call that failed so did nothing for sure: the service said why it refused, or was not
+ * reached.
+ */
+export function didNothing(error: RoomdError): boolean {
+  return error.reason !== codeName(error.code) || chainOf(error).some(isUnreached);
+}
+
 /** The typed error of a status inside a stream. */
 export function errorOfStatus(status: Status | undefined): RoomdError {
   const code = (status?.code ?? Code.Unknown) as Code;
@@ -120,6 +128,11 @@ function isConnectionError(error: Error): boolean {
     return true;
   }
   return error instanceof TypeError && /fetch|network|load failed/i.test(error.message);
+}
+
+function isUnreached(error: Error): boolean {
+  const code: unknown = "code" in error ? error.code : undefined;
+  return code === "ECONNREFUSED" || code === "ENOTFOUND" || code === "EAI_AGAIN";
 }
 
 function chainOf(failure: unknown): Error[] {

@@ -5,7 +5,7 @@
  */
 import { Code } from "./errors.js";
 import { ErrorReason } from "./gen/roomd/v1/error_pb.js";
-import type { HandlerSpecSchema } from "./gen/roomd/v1/handler_pb.js";
+import type { HandlerResultSchema, HandlerSpecSchema } from "./gen/roomd/v1/handler_pb.js";
 import type { Invocation, ResultSchema } from "./gen/roomd/v1/hook_service_pb.js";
 import type { Init } from "./init.js";
 import { duration } from "./init.js";
@@ -50,6 +50,11 @@ export class Retryable extends Error {
  */
 export class GiveUp extends Error {
   override readonly name = "GiveUp";
+}
+
+/** What a handler that is no hook answers. */
+export function value(kind: NonNullable<Init<typeof HandlerResultSchema>["kind"]>): Answer {
+  return { case: "value", value: { kind } };
 }
 
 /** It did not work. */

@@ -47,6 +47,14 @@ export type {
   ObservationHandler,
   StoredHandler,
 } from "./serving-hooks.js";
+export type {
+  ToolAnswer,
+  ToolCall,
+  ToolHandler,
+  ToolOptions,
+  ToolResult,
+} from "./serving-tools.js";
+export { toolResult } from "./serving-tools.js";
 export type { WorkerOptions } from "./worker.js";
 export { Worker } from "./worker.js";
 

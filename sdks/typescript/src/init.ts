@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
 import { durationFromMs, durationMs, FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { create } from "@bufbuild/protobuf";
@@ -44,4 +44,22 @@ export function maskOf(change: object, beside: readonly string[]): FieldMask {
 /** `responseVisibility` → `response_visibility`. */
 export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/**
+ * An object of the application as JSON says it: without what is undefined, dates as text.
+ *
+ * @throws TypeError - It cannot be said in JSON, or is no object then.
+ */
+export function jsonObject(value: object): JsonObject {
+  const said: unknown = JSON.parse(JSON.stringify(value) ?? "null");
+  if (!isJsonObject(said)) {
+    throw new TypeError(`an object is needed, not ${JSON.stringify(said)}`);
+  }
+  return said;
+}
+
+/** Whether a value that was JSON is an object. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -13,12 +13,11 @@ import type {
   ChannelDelivery,
   ConvertedSchema,
   HandlerCall as Call,
-  HandlerResultSchema,
   ResponseSchema,
   Transcode,
 } from "./gen/roomd/v1/handler_pb.js";
 import type { Answer, Awaitable, Emit, Handler } from "./handler.js";
-import { failure, unknownCall } from "./handler.js";
+import { failure, unknownCall, value } from "./handler.js";
 import type { Init } from "./init.js";
 import { duration } from "./init.js";
 import type { HandlerCall } from "./invocation.js";
@@ -232,10 +231,6 @@ function isStream(
   return (
     typeof responding === "object" && responding !== null && Symbol.asyncIterator in responding
   );
-}
-
-function value(kind: NonNullable<Init<typeof HandlerResultSchema>["kind"]>): Answer {
-  return { case: "value", value: { kind } };
 }
 
 function absent(what: string): Answer {

@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./gen/roomd/v1/admin_service_pb.js";
+export * from "./gen/roomd/v1/agent_service_pb.js";
 export * from "./gen/roomd/v1/channel_pb.js";
 export * from "./gen/roomd/v1/channel_service_pb.js";
 export * from "./gen/roomd/v1/content_pb.js";
@@ -18,4 +19,5 @@ export * from "./gen/roomd/v1/realtime_pb.js";
 export * from "./gen/roomd/v1/realtime_service_pb.js";
 export * from "./gen/roomd/v1/room_pb.js";
 export * from "./gen/roomd/v1/room_service_pb.js";
+export * from "./gen/roomd/v1/tool_pb.js";
 export * from "./gen/roomd/v1/validation_pb.js";

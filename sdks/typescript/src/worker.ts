@@ -10,6 +10,8 @@ import "./disposal.js";
 
 import { hostname } from "node:os";
 
+import type { JsonObject } from "@bufbuild/protobuf";
+
 import { Backoff, sleep } from "./backoff.js";
 import type { Caller } from "./caller.js";
 import { newKey } from "./caller.js";
@@ -40,6 +42,8 @@ import type {
   StoredHandler,
 } from "./serving-hooks.js";
 import { deliveryHook, eventHook, observationHook, storedHook } from "./serving-hooks.js";
+import type { ToolHandler, ToolOptions } from "./serving-tools.js";
+import { toolHandler } from "./serving-tools.js";
 import { SDK_NAME, SDK_VERSION } from "./version.js";
 import { WorkerStream } from "./worker-stream.js";
 
@@ -151,6 +155,18 @@ export class Worker implements AsyncDisposable {
   /** Chooses rooms of inbound messages before the built-in rules do. */
   route(name: string, options: RouterOptions, router: Router): Registration {
     return this.#register(routerHandler(name, options, router));
+  }
+
+  /**
+   * Serves a tool that AIs call, as `name`. Throwing fails the call; what a model should know and
+   * act upon is `toolResult(words, { isError: true })`.
+   */
+  tool<A extends object = JsonObject>(
+    name: string,
+    options: ToolOptions,
+    handler: ToolHandler<A>,
+  ): Registration {
+    return this.#register(toolHandler(name, options, handler));
   }
 
   #register(handler: Handler): Registration {

@@ -12,25 +12,7 @@ import * as v1 from "roomd/v1";
 import { connect as connectWeb } from "roomd/web";
 
 import { Code, ConnectError, FakeServer } from "./fake-server.js";
-
-/** `google.rpc` details as they travel, made by hand: field numbers and lengths. */
-const ascii = (value: string) => new TextEncoder().encode(value);
-const field = (number: number, bytes: Uint8Array) =>
-  new Uint8Array([(number << 3) | 2, bytes.length, ...bytes]);
-const pair = (key: string, value: string) =>
-  new Uint8Array([...field(1, ascii(key)), ...field(2, ascii(value))]);
-
-function failing(code: Code, details: { type: string; value: Uint8Array }[]): ConnectError {
-  const error = new ConnectError("in words", code);
-  error.details = details.map((detail) => ({ ...detail }));
-  return error;
-}
-
-function errorInfo(reason: string, metadata: Record<string, string> = {}) {
-  const entries = Object.entries(metadata).map(([key, value]) => [...field(3, pair(key, value))]);
-  const value = [...field(1, ascii(reason)), ...field(2, ascii("roomd")), ...entries.flat()];
-  return { type: "google.rpc.ErrorInfo", value: new Uint8Array(value) };
-}
+import { errorInfo, failing, field, pair } from "./refusals.js";
 
 test("an error says why, where, and when to come back", async () => {
   const violation = field(1, pair("room_id", "is required"));

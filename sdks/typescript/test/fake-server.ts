@@ -134,6 +134,7 @@ export interface Overrides {
   readonly rooms?: Partial<ServiceImpl<typeof v1.RoomService>>;
   readonly events?: Partial<ServiceImpl<typeof v1.EventService>>;
   readonly hooks?: Partial<ServiceImpl<typeof v1.HookService>>;
+  readonly agents?: Partial<ServiceImpl<typeof v1.AgentService>>;
 }
 
 /** A server on a port of its own. */
@@ -171,8 +172,13 @@ export class FakeServer implements AsyncDisposable {
   /** Cuts all connections, as a killed server does. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server?.close(resolve));
-    this.#sessions.forEach((session) => session.destroy());
+    this.cut();
     await closed;
+  }
+
+  /** Cuts all connections; new ones are taken. */
+  cut(): void {
+    this.#sessions.forEach((session) => session.destroy());
   }
 
   /** A client whose waits are short and exact. */
@@ -209,6 +215,7 @@ export class FakeServer implements AsyncDisposable {
     });
     router.service(v1.RoomService, this.#overrides.rooms ?? {});
     router.service(v1.EventService, this.#overrides.events ?? {});
+    router.service(v1.AgentService, this.#overrides.agents ?? {});
   }
 }
 

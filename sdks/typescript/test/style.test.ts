@@ -91,6 +91,7 @@ test("no name is exported by accident, and browsers get what they can do", () =>
     "RoomdError",
     "Subscription",
     "TaskStatus",
+    "ToolOutcome",
     "Wait",
     "WebClient",
     "connect",
@@ -99,7 +100,7 @@ test("no name is exported by accident, and browsers get what they can do", () =>
     "visibility",
   ];
   const inNode = ["Client", "DeliveryFailure", "GiveUp", "LiveConnection", "Retryable", "Worker"];
-  const hooks = ["allow", "block", "modify"];
+  const answers = ["allow", "block", "modify", "toolResult"];
   assert.deepEqual(Object.keys(web).sort(), inBrowsers);
-  assert.deepEqual(Object.keys(roomd).sort(), [...inBrowsers, ...inNode, ...hooks].sort());
+  assert.deepEqual(Object.keys(roomd).sort(), [...inBrowsers, ...inNode, ...answers].sort());
 });
