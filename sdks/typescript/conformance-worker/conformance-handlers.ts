@@ -13,6 +13,8 @@ import type {
   Findings,
   HandlerCall,
   Registration,
+  ToolAnswer,
+  ToolCall,
   Worker,
 } from "roomd";
 import {
@@ -24,8 +26,9 @@ import {
   modify,
   RoomdError,
   text,
+  toolResult,
 } from "roomd";
-import type { Content, HandlerSpec } from "roomd/v1";
+import type { Content, HandlerSpec, ToolSpec } from "roomd/v1";
 import { HandlerSpecSchema, HookDelivery } from "roomd/v1";
 
 /** One step of a handler, by its name. */
@@ -40,6 +43,13 @@ export interface Described {
 
 /** Says what was seen. */
 export type Say = (saw: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+/** What a handler was told, for `invoked`. */
+interface Heard {
+  readonly text: string | null;
+  readonly kind?: string | null;
+  readonly trigger?: string;
+}
 
 /** Something that the SDK does not have. */
 class Unsupported extends Error {}
@@ -66,27 +76,50 @@ export function register(
         ...(timeout && { timeoutMs: durationMs(timeout) }),
       };
       return worker.onEvent(name, options, (event, call) =>
-        run.steps(event.content, call, (step) => decision(step, mode, event.metadata ?? {})),
+        run.steps(
+          { ...heard(event.content), trigger: `HOOK_TRIGGER_${HookTrigger[call.trigger]}` },
+          call,
+          (step) => decision(step, mode, event.metadata ?? {}),
+        ),
       );
     }
     case "channelProvider":
       return worker.serveChannel(name, {
-        deliver: ({ event }, call) => run.steps(event?.content, call, delivered),
-        respond: ({ event }, call) => responding(run, event?.content, call),
+        deliver: ({ event }, call) => run.steps(heard(event?.content), call, delivered),
+        respond: ({ event }, call) => responding(run, heard(event?.content), call),
         ...(kind.value.convertsInbound && {
           convert: ({ content }, call) =>
-            run.steps(content, call, ({ convert }) => ({
+            run.steps(heard(content), call, ({ convert }) => ({
               content: text(String((convert as JsonObject)["text"])),
             })),
         }),
       });
     case "inboundRouter":
       return worker.route(name, {}, ({ content }, call) =>
-        run.steps(content, call, ({ route }) => String(route ?? "")),
+        run.steps(heard(content), call, ({ route }) => String(route ?? "")),
+      );
+    case "tool":
+      return worker.tool(name, toolOptions(kind.value), ({ text }, call) =>
+        run.steps({ text: typeof text === "string" ? text : null }, call, answered),
       );
     default:
       throw new Unsupported(`a handler ${JSON.stringify(described.spec)}`);
   }
+}
+
+function heard(content: Content | undefined): Heard {
+  const said = content?.kind.case === "text" ? content.kind.value.body : null;
+  return { text: said, kind: content ? (content.kind.case ?? "unknown") : null };
+}
+
+function toolOptions({ description, parameters, channelIds, timeout, idempotent }: ToolSpec) {
+  return {
+    description,
+    channelIds,
+    idempotent,
+    ...(parameters && { parameters }),
+    ...(timeout && { timeoutMs: durationMs(timeout) }),
+  };
 }
 
 /** A handler at work. */
@@ -101,13 +134,13 @@ class Running {
     this.#say = say;
   }
 
-  /** Run the steps for a message; `last` makes the answer of the last one. */
+  /** Run the steps for what was heard; `last` makes the answer of the last one. */
   async steps<T>(
-    content: Content | undefined,
-    call: HandlerCall,
+    heard: Heard,
+    call: HandlerCall | ToolCall,
     last: (step: Step) => T | Promise<T>,
   ): Promise<T> {
-    const steps = this.stream(content, call, async function* (step) {
+    const steps = this.stream(heard, call, async function* (step) {
       return await last(step);
     });
     return (await steps.next()).value as T;
@@ -115,12 +148,12 @@ class Running {
 
   /** The same for an answer in parts. */
   async *stream<T>(
-    content: Content | undefined,
-    call: HandlerCall,
+    heard: Heard,
+    call: HandlerCall | ToolCall,
     last: (step: Step) => AsyncGenerator<string, T, undefined>,
   ): AsyncGenerator<string, T, undefined> {
     const { name } = this.#described;
-    const steps = this.#begin(content, call);
+    const steps = this.#begin(heard, call);
     const answer = steps.pop() ?? { allow: {} };
     try {
       for (const step of steps) {
@@ -142,24 +175,15 @@ class Running {
   }
 
   /** Say what came; the steps to do. */
-  #begin(content: Content | undefined, call: HandlerCall): Step[] {
+  #begin(heard: Heard, call: HandlerCall | ToolCall): Step[] {
     const { name, behave = {} } = this.#described;
-    const said = content?.kind.case === "text" ? content.kind.value.body : null;
-    const trigger = call.trigger ? `HOOK_TRIGGER_${HookTrigger[call.trigger]}` : undefined;
-    this.#say("invoked", {
-      name,
-      id: call.invocationId,
-      attempt: call.attempt,
-      text: said,
-      kind: content ? (content.kind.case ?? "unknown") : null,
-      trace: call.traceContext,
-      ...(trigger && { trigger }),
-    });
-    return [...(behave[said ?? "*"] ?? behave["*"] ?? [{ allow: {} }])];
+    const { invocationId: id, attempt, traceContext: trace } = call;
+    this.#say("invoked", { name, id, attempt, trace, ...heard });
+    return [...(behave[heard.text ?? "*"] ?? behave["*"] ?? [{ allow: {} }])];
   }
 
   /** A step that is no answer; false for an answer. */
-  async #step(step: Step, call: HandlerCall): Promise<boolean> {
+  async #step(step: Step, call: HandlerCall | ToolCall): Promise<boolean> {
     if ("sleep_ms" in step) {
       await pause(Number(step["sleep_ms"]), call.signal);
     } else if ("wait_cancel" in step) {
@@ -255,6 +279,23 @@ function delivered(step: Step): { providerMessageId?: string } {
   return { providerMessageId: String(message_id ?? "") };
 }
 
+function answered(step: Step): ToolAnswer {
+  if ("oversize" in step) {
+    return "x".repeat(Number(step["oversize"]));
+  }
+  if ("tool_json" in step) {
+    return step["tool_json"] as ToolAnswer;
+  }
+  if ("tool" in step) {
+    const { text, structured, is_error } = step["tool"] as JsonObject;
+    return toolResult(String(text), {
+      isError: Boolean(is_error),
+      ...(structured && { structured: structured as JsonObject }),
+    });
+  }
+  throw new Unsupported(`${JSON.stringify(step)} of a tool`);
+}
+
 interface Answering {
   readonly chunks?: string[];
   readonly text?: string;
@@ -263,10 +304,10 @@ interface Answering {
 
 async function* responding(
   run: Running,
-  content: Content | undefined,
+  heard: Heard,
   call: HandlerCall,
 ): AsyncGenerator<string, { events: { content: ReturnType<typeof text> }[] }, undefined> {
-  return yield* run.stream(content, call, async function* (step) {
+  return yield* run.stream(heard, call, async function* (step) {
     const { chunks = [], text: whole, gap_ms = 0 } = (step["respond"] ?? {}) as Answering;
     for (const [number, chunk] of chunks.entries()) {
       if (number > 0) {

@@ -23,8 +23,8 @@ import { errorFrom } from "./errors.js";
 /** For calls that wait for the cascade, which the server bounds at 60 s. */
 export const DELIVERED_MS = 75_000;
 
-/** For calls of tools, whose own timeout is at most 300 s. */
-export const TOOL_MS = 310_000;
+/** For calls of tools, which the server ends: after at most 300 s, extended ten times that. */
+export const TOOL_MS = 3_030_000;
 
 const CALL_MS = 30_000;
 /** Somebody waits for a call: it is repeated more often than a stream is dialled. */
@@ -36,7 +36,7 @@ const RETRY_MS = 60_000;
 export interface CallOptions {
   /** Gives the call up; it fails with the signal's reason then. */
   readonly signal?: AbortSignal | undefined;
-  /** For one try. Default 30 s; 75 s for calls that wait for DELIVERED; 310 s for tools. */
+  /** For one try. Default 30 s; 75 s for calls that wait for DELIVERED; a tool ends by its own. */
   readonly timeoutMs?: number | undefined;
 }
 
