@@ -23,6 +23,10 @@ const PRINTED = [
   "1: one\n2: two\nlater: three\n",
   "ann: hi Bob (2)\n",
   "to doctor: Room 4\n",
+  "weather → The weather of a city\n" +
+    'ANSWERED {"city":"Paris","forecast":["sunny","sunny"],"room":"beach"} Paris\n' +
+    "ANSWERED true there is no such city\n" +
+    "refused: arguments.days\n",
   "in trace 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
 ];
 
