@@ -29,7 +29,7 @@ SDK_PLAYS = frozenset(
 )
 """Kinds of steps that the role against the server leaves out."""
 SERVER_PLAYS = frozenset(
-    ("outcome", "api", "cause", "nothing", "worker_unknown", "worker_unknown_field")
+    ("outcome", "api", "cause", "nothing", "hang_up", "worker_unknown", "worker_unknown_field")
 )
 """Kinds of steps that the role against an SDK leaves out."""
 DEFAULT_SETTINGS: Mapping[str, Any] = {

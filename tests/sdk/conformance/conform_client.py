@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 
@@ -148,11 +149,22 @@ def reason_of(error: aio.AioRpcError) -> str:
     return _reason_in(error.trailing_metadata())
 
 
+def fields_of(error: aio.AioRpcError) -> list[str]:
+    """The fields that an error says are wrong."""
+    request = error_details_pb2.BadRequest()
+    _fill(request, error.trailing_metadata())
+    return [one.field for one in request.field_violations]
+
+
 def _reason_in(trailing: Any) -> str:
     info = error_details_pb2.ErrorInfo()
+    _fill(info, trailing)
+    return info.reason
+
+
+def _fill(detail: Message, trailing: Any) -> None:
+    """Take a detail from an error that has one of its type."""
     for key, value in trailing or ():
         if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                if detail.Is(info.DESCRIPTOR):
-                    detail.Unpack(info)
-    return info.reason
+            for packed in status_pb2.Status.FromString(value).details:
+                packed.Unpack(detail)

@@ -5,12 +5,14 @@ others must agree. In a message that the runner sends a variable without a value
 
 Matchers, in place of a value: ``{$contains: words}``, ``{$size: 3}``, ``{$max_size: 500}``,
 ``{$between: [1, 2]}`` (numbers and durations), ``{$absent: true}``, ``{$any: true}``,
-``{$not: value}``, ``{$in: [..]}``. Fields that a script does not name are not looked at.
+``{$not: value}``, ``{$in: [..]}``, ``{$json: value}`` (a text that is its JSON). Fields that a
+script does not name are not looked at.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -97,9 +99,11 @@ def difference(expected: Any, actual: Any, names: Names, path: str = "") -> str 
 
 
 def _same(expected: Any, actual: Any) -> bool:
-    """Numbers of 64 bits are strings in JSON."""
+    """Numbers of 64 bits are strings in JSON; those of a struct are doubles."""
     if isinstance(expected, bool) or isinstance(actual, bool):
         return expected is actual
+    if isinstance(expected, int | float) and isinstance(actual, int | float):
+        return expected == actual
     if isinstance(expected, int) or isinstance(actual, int):
         return str(expected) == str(actual)
     return bool(expected == actual)
@@ -119,6 +123,14 @@ def _number(value: Any) -> float:
     return float(value.removesuffix("s")) if isinstance(value, str) else float(value)
 
 
+def _read(value: Any) -> Any:
+    """What a text says as JSON; MISSING when it is none."""
+    try:
+        return json.loads(value) if isinstance(value, str) else MISSING
+    except json.JSONDecodeError:
+        return MISSING
+
+
 def _size(value: Any) -> int:
     return -1 if value is MISSING else len(value)
 
@@ -132,6 +144,7 @@ MATCHERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$any": lambda actual, wanted: (actual not in (MISSING, "", 0, None)) is wanted,
     "$not": lambda actual, wanted: actual is not MISSING and not _same(wanted, actual),
     "$in": lambda actual, wanted: actual in wanted,
+    "$json": lambda actual, wanted: _read(actual) == wanted,
 }
 
 

@@ -80,10 +80,10 @@ def _work(
         trigger = value.get("trigger", hook["triggers"][0])
         number = trigger if isinstance(trigger, int) else pb.HookTrigger.Value(trigger)
         invocation.trigger = number  # type: ignore[assignment]
-    _fill_input(invocation, value, hook)
+    _fill_input(invocation, value, spec)
     oversize = None
     if value.get("oversize"):
-        payload = pb.GetInvocationPayloadResponse(hook=invocation.hook)
+        payload = _payload(invocation)
         invocation.oversize.size_bytes = payload.ByteSize()
         oversize = None if value["oversize"] == "gone" else payload
     names.set(f"$id.{name}", same)
@@ -91,13 +91,24 @@ def _work(
     return Work(name, invocation, oversize)
 
 
+def _payload(invocation: pb.Invocation) -> pb.GetInvocationPayloadResponse:
+    """What an invocation is about, to be fetched."""
+    if invocation.HasField("call"):
+        return pb.GetInvocationPayloadResponse(call=invocation.call)
+    return pb.GetInvocationPayloadResponse(hook=invocation.hook)
+
+
 def _fill_input(
-    invocation: pb.Invocation, value: Mapping[str, Any], hook: Mapping[str, Any]
+    invocation: pb.Invocation, value: Mapping[str, Any], spec: Mapping[str, Any]
 ) -> None:
     if value.get("input") == "unknown":
         invocation.MergeFromString(UNKNOWN_MEMBER)
     elif value.get("call") == "unknown":
         invocation.call.MergeFromString(UNKNOWN_MEMBER)
+    elif "tool" in spec:
+        call = tool_call({**value, "handler": invocation.handler})
+        call.tool_call_id = call.tool_call_id or f"call-{invocation.lease}"
+        invocation.call.tool.CopyFrom(call)
     elif "call" in value:
         json_format.ParseDict(value["call"], invocation.call)
         if invocation.call.WhichOneof("kind") in {"deliver", "respond"}:
@@ -106,8 +117,18 @@ def _fill_input(
             if not delivery.HasField("event"):
                 delivery.event.CopyFrom(event(value))
             delivery.binding.room_id = ROOM
-    elif hook:
+    elif "hook" in spec:
         invocation.hook.event.CopyFrom(event(value))
+
+
+def tool_call(value: Mapping[str, Any]) -> pb.ToolCall:
+    """The call of a tool that a script means: its argument ``text``, or what it says itself."""
+    made = pb.ToolCall(name=value["handler"])
+    described = value.get("call", {}).get("tool", {})
+    json_format.ParseDict(described, made)
+    if "arguments" not in described:
+        made.arguments.update({"text": value.get("text", "hello")})
+    return made
 
 
 def event(value: Mapping[str, Any]) -> pb.RoomEvent:

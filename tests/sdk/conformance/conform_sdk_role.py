@@ -485,7 +485,7 @@ class SdkRole:
 
 def _is_the(handler: pb.Handler, name: str, spec: Mapping[str, Any]) -> bool:
     """Whether an attached handler is the one of the case: SDKs name channels and routers."""
-    if "hook" in spec:
+    if "hook" in spec or "tool" in spec:
         return handler.name == name
     return handler.spec.WhichOneof("kind") in spec
 

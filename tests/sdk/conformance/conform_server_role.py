@@ -1,7 +1,7 @@
 """Cases against the real server: the runner plays the worker by the mirrored script.
 
 What the script has the worker say is sent, what it has the server say is expected; an ``invoke``
-is caused by a message through the API.
+is caused by a message through the API, of a tool by a call of it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from conform_cases import SDK_PLAYS, Case, Step
-from conform_client import Arrived, DialledStream, Frame, ServerClient, reason_of
+from conform_client import Arrived, DialledStream, Frame, ServerClient, fields_of, reason_of
 from conform_matching import Names, as_dict, difference
-from conform_messages import ROOM, UNKNOWN_MESSAGE
+from conform_messages import ROOM, UNKNOWN_MESSAGE, tool_call
 from conform_process import Changes
 from conform_steps import Failed, timely
 from google.protobuf import json_format
@@ -25,6 +25,7 @@ from roomd_server.wiring import EmbeddedServer
 
 OTHER_ROOM = "r2"
 CHANNEL = "ws"
+CALL_TOOL = "AgentService/CallTool"
 STRICT = frozenset(("cancel", "settled", "detached", "drain"))
 """What the server says must have been asked for by the script."""
 RECIPIENT = {"recipient_id": "+15550001111"}
@@ -60,6 +61,7 @@ class ServerRole:
             "end": self._ended,
             "closed": self._close,
             "nothing": self._nothing,
+            "hang_up": self._hang_up,
             "pause_ms": self._pause,
         }
 
@@ -235,8 +237,21 @@ class ServerRole:
         self._begin(step.value)
 
     def _begin(self, value: Mapping[str, Any]) -> None:
+        method, request = self._asking(value)
+        call = self._client.call(method, self.names.fill(request))
+        self._causes[value["as"]] = asyncio.create_task(call)
+
+    def _asking(self, value: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The call that makes the server ask a handler."""
+        if "call_tool" in value:
+            return CALL_TOOL, {"room_id": ROOM, **value["call_tool"]}
+        if "tool" in self.case.known.get(value.get("handler", ""), {}).get("spec", {}):
+            return CALL_TOOL, {"room_id": ROOM, **as_dict(tool_call(value))}
+        return "EventService/ProcessInbound", self._message(value)
+
+    @staticmethod
+    def _message(value: Mapping[str, Any]) -> dict[str, Any]:
         """A message that hooks, channels and routers are asked about."""
-        name = value["as"]
         metadata = dict(value.get("metadata", {}))
         if "filler" in value:
             metadata["filler"] = "x" * value["filler"]
@@ -249,8 +264,11 @@ class ServerRole:
         request: dict[str, Any] = {"message": message}
         if "route" not in value.get("call", {}):
             request["room_id"] = value.get("room", ROOM)
-        call = self._client.call("EventService/ProcessInbound", request)
-        self._causes[name] = asyncio.create_task(call)
+        return request
+
+    async def _hang_up(self, step: Step) -> None:
+        """Who made a call waits no longer."""
+        self._causes[step.value].cancel()
 
     async def _invoked(self, step: Step) -> float:
         value = step.value
@@ -294,6 +312,10 @@ class ServerRole:
             body = invocation.hook.event.content.text.body
             if body != value.get("text", "hello"):
                 return f"it is about {body!r}"
+        elif invocation.call.HasField("tool"):
+            meant, call = tool_call(value), invocation.call.tool
+            if call.arguments != meant.arguments:
+                return f"its arguments are {as_dict(call.arguments)}"
         expects = dict(value.get("expects", {}))
         seconds = expects.pop("timeout", None)
         left = invocation.timeout.seconds + invocation.timeout.nanos / 1e9
@@ -318,14 +340,14 @@ class ServerRole:
         task.add_done_callback(lambda _: (done.set(), self.changes.ring()))
         within = step.options.get("within_ms", 8000) / 1000
         if await self.changes.wait(lambda: True if task.done() else None, within) is None:
-            raise Failed(f"the message was not decided within {within:g} s")
+            raise Failed(f"it was not decided within {within:g} s")
         try:
             response = task.result()
         except aio.AioRpcError as error:
-            raise Failed(f"the message failed: {error.details()}") from None
+            raise Failed(f"the call failed: {error.details()}") from None
         why = difference(expected, as_dict(response), self.names)
         if why:
-            raise Failed(f"the message's outcome: {why}")
+            raise Failed(f"the outcome: {why}")
 
     async def _api(self, step: Step) -> None:
         """A call of somebody else; what an observer found is stored a little later."""
@@ -344,8 +366,9 @@ class ServerRole:
         try:
             response = await self._client.call(value["method"], self.names.fill(value["request"]))
         except aio.AioRpcError as error:
-            reason = reason_of(error)
-            return None if fails and reason == fails else f"{reason}: {error.details()}"
+            reason, wrong = reason_of(error), fields_of(error)
+            is_so = fails and reason == fails and wrong == value.get("violates", wrong)
+            return None if is_so else f"{reason}: {error.details()} {wrong}"
         if fails:
             return f"it did not fail with {fails}"
         return difference(value.get("answers", {}), as_dict(response), self.names)
