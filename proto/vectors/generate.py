@@ -347,6 +347,31 @@ REQUESTS = [
         },
     ),
     Vector(
+        "attach_tool",
+        "ConnectRequest",
+        "Tools: one with everything, one with an empty schema, which is set.",
+        {
+            "attach": {
+                "attachId": "1",
+                "handlers": [
+                    {
+                        "name": "weather",
+                        "spec": {
+                            "tool": {
+                                "description": "Das Wetter einer Stadt 🌦",
+                                "parameters": {"properties": {"city": {"minLength": 1}}},
+                                "channelIds": ["ai", "phone"],
+                                "timeout": "0.300s",
+                                "idempotent": True,
+                            }
+                        },
+                    },
+                    {"name": "clock", "spec": {"tool": {"parameters": {}}}},
+                ],
+            }
+        },
+    ),
+    Vector(
         "results",
         "ConnectRequest",
         "Every outcome of a result in one batch.",
@@ -366,6 +391,34 @@ REQUESTS = [
                         "lease": "5",
                         "value": {"route": {"roomId": "r", "decline": False}},
                     },
+                ]
+            }
+        },
+    ),
+    Vector(
+        "result_tool",
+        "ConnectRequest",
+        "Answers of tools: text, more for programs, an error, one that is set and empty.",
+        {
+            "results": {
+                "results": [
+                    {"invocationId": "1", "lease": "1", "value": {"tool": {"text": "sunny"}}},
+                    {
+                        "invocationId": "2",
+                        "lease": "2",
+                        "value": {
+                            "tool": {
+                                "text": '{"city": "Zürich"}',
+                                "structured": {"days": [1, -0.5, None, {"sky": "clear"}]},
+                            }
+                        },
+                    },
+                    {
+                        "invocationId": "3",
+                        "lease": "3",
+                        "value": {"tool": {"text": "no such city", "isError": True}},
+                    },
+                    {"invocationId": "4", "lease": "4", "value": {"tool": {}}},
                 ]
             }
         },
@@ -464,6 +517,36 @@ RESPONSES = [
                         "call": {"deliver": {"deliveryId": "d", "recipient": "+1", "part": 1}},
                     },
                     {"invocationId": "i3", "oversize": {"sizeBytes": "2097152"}},
+                ]
+            }
+        },
+    ),
+    Vector(
+        "invocation_tool",
+        "ConnectResponse",
+        "Calls of tools: with arguments, with an empty object, without any.",
+        {
+            "invocations": {
+                "invocations": [
+                    {
+                        "invocationId": "i1",
+                        "lease": "1",
+                        "handler": "weather",
+                        "attempt": 1,
+                        "replyExpected": True,
+                        "timeout": "29.999s",
+                        "roomId": "r1",
+                        "call": {
+                            "tool": {
+                                "toolCallId": "c1",
+                                "name": "weather",
+                                "arguments": {"city": {"names": ["Zürich", 3]}},
+                                "channelId": "ai",
+                            }
+                        },
+                    },
+                    {"invocationId": "i2", "call": {"tool": {"arguments": {}}}},
+                    {"invocationId": "i3", "call": {"tool": {}}},
                 ]
             }
         },
