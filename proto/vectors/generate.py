@@ -587,7 +587,60 @@ RESPONSES = [
     Vector("empty", "RoomEvent", "Nothing: no bytes."),
 ]
 
-VECTORS = [*CONTENTS, *EVENTS, *REQUESTS, *RESPONSES]
+TOOLS = [
+    Vector(
+        "call_tool_request",
+        "CallToolRequest",
+        "Arguments with every kind of value, one key per level.",
+        {
+            "name": "weather",
+            "arguments": {"all": [None, True, False, 0, -1.5, "Zürich", [], {}, {"k": [1]}]},
+            "roomId": "r1",
+            "channelId": "ai",
+            "toolCallId": "c1",
+        },
+    ),
+    Vector(
+        "call_tool_response",
+        "CallToolResponse",
+        "An answer, and how long it took.",
+        {
+            "outcome": "TOOL_OUTCOME_ANSWERED",
+            "result": {"text": "sunny", "structured": {"sky": "clear"}},
+            "toolCallId": "c1",
+            "workerId": "w",
+            "took": "0.000900s",
+        },
+    ),
+    Vector(
+        "call_tool_response_beyond",
+        "CallToolResponse",
+        "An outcome that this version does not know, with fields of a later one.",
+        {"outcome": LATER_ENUM, "result": {"isError": True}},
+        {"": UNKNOWN_FIELDS, "result": UNKNOWN_FIELDS},
+    ),
+    Vector(
+        "list_tools_response",
+        "ListToolsResponse",
+        "Tools with parameters and without; an empty schema is set.",
+        {
+            "tools": [
+                {
+                    "name": "weather",
+                    "description": "The weather of a city",
+                    "parameters": {"properties": {"city": {"type": "string"}}},
+                    "channelIds": ["ai"],
+                    "attachedWorkers": 2,
+                },
+                {"name": "clock", "parameters": {}},
+                {"name": "lookup"},
+            ],
+            "nextPageToken": "t",
+        },
+    ),
+]
+
+VECTORS = [*CONTENTS, *EVENTS, *REQUESTS, *RESPONSES, *TOOLS]
 
 
 def files() -> dict[str, bytes]:
