@@ -7,53 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from conform_client import ServerClient
-from conform_process import Changes, WorkerProcess
-from conform_sdks import Sdk, present
+from conform_process import WorkerProcess
+from conform_together import LANGUAGES, PATIENCE_SECONDS, Handlers, Workers, side_by_side
 from server_process import KEY, ServerProcess
 
 from roomd import v1 as pb
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 
-Workers = Callable[[Sdk], list[str]]
-PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.05
-LANGUAGES = ("python", "go", "typescript")
 ROOM, CHANNEL = "tower", "ws"
 
 
-def begin(process: WorkerProcess, name: str, priority: int, address: str) -> None:
-    """Let a worker block what names its language, and allow everything else."""
+def gate(name: str) -> Handlers:
+    """A hook that blocks what names its language, and allows everything else."""
     spec = {
         "hook": {
             "triggers": ["HOOK_TRIGGER_BEFORE_BROADCAST"],
             "mode": "HOOK_MODE_DECIDE",
-            "priority": priority,
+            "priority": LANGUAGES.index(name),
             "timeout": "5s",
         }
     }
     behave = {f"not for {name}": [{"block": f"{name} says no"}], "*": [{"allow": {}}]}
-    handlers = [{"name": f"{name}-gate", "spec": spec, "behave": behave}]
-    process.tell(
-        {"do": "start", "case": "three", "address": address, "key": KEY, "handlers": handlers}
-    )
-
-
-async def attached(process: WorkerProcess) -> None:
-    """Wait until a worker's user is told that it serves."""
-    changes = Changes()
-    process.listener = changes.ring_from_thread
-
-    def look() -> Any:
-        return next((one for one in process.said if one.what["saw"] == "attached"), None)
-
-    assert await changes.wait(look, PATIENCE_SECONDS), process.words()
-    process.listener = None
+    return [{"name": f"{name}-gate", "spec": spec, "behave": behave}]
 
 
 @pytest.fixture
@@ -61,18 +42,8 @@ async def workers(
     commands: Workers, server: ServerProcess
 ) -> AsyncIterator[dict[str, WorkerProcess]]:
     """A worker for each language, with one hook."""
-    sdks = {sdk.name: sdk for sdk in present()}
-    made = {name: WorkerProcess(commands(sdks[name])) for name in LANGUAGES}
-    try:
-        for priority, (name, process) in enumerate(made.items()):
-            process.start()
-            begin(process, name, priority, server.address)
-            await attached(process)
+    async with side_by_side(commands, server.address, gate) as made:
         yield made
-    finally:
-        for process in made.values():
-            if hasattr(process, "process"):
-                process.end()
 
 
 @pytest.fixture
