@@ -34,7 +34,7 @@ def expected(task: str) -> str:
 
 
 def test_every_task_is_there_in_every_language() -> None:
-    assert {"moderation", "audit", "chat", "channel"} <= set(TASKS)
+    assert {"moderation", "audit", "chat", "channel", "tool"} <= set(TASKS)
     folders = {path.parent.name for path in EXAMPLES.glob("*/*/main.*")}
     assert folders == set(LANGUAGES)
     missing = [
