@@ -402,6 +402,21 @@ async def test_a_server_that_does_not_come_is_unavailable(
             await kit.call_tool("get_weather", PARIS)
 
 
+async def test_a_fault_of_the_server_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    async def broken(self: Any, caller: Any, request: Any) -> None:
+        calls.append(request.tool_call_id)
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("roomd_server.core.tools.Tools.call_tool", broken)
+    async with RoomKit() as kit:
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await kit.call_tool("get_weather", PARIS, tool_call_id="one")
+    assert caught.value.reason == "SERVER_FAULT"
+    assert calls == ["one"]
+
+
 async def test_a_call_whose_connection_is_lost_is_not_made_again(server: ServerProcess) -> None:
     """It may have done something: nobody but the application knows whether it may run twice."""
     endless = Endless()

@@ -27,6 +27,10 @@ RETRY_SECONDS = 60.0
 """How long a call is repeated while the service is not there."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
+_MAYBE_RUN = frozenset(("UNAVAILABLE", "SERVER_FAULT"))
+"""Without a reason of the service (gRPC's own words), and a fault of it: who knows how far the
+call had come."""
+
 _OPTIONS = [
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -117,7 +121,7 @@ class Client:
                 typed = error_from(error)
                 if error.code() != grpc.StatusCode.UNAVAILABLE or loop.time() > give_up:
                     raise typed from None
-                if not may_repeat_lost and typed.reason == error.code().name:  # gRPC's own
+                if not may_repeat_lost and typed.reason in _MAYBE_RUN:
                     raise typed from None
                 await asyncio.sleep(min(Reconnect().wait_seconds(attempt), CALL_BACKOFF_SECONDS))
                 attempt += 1

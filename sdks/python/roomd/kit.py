@@ -507,8 +507,9 @@ class RoomKit:
     ) -> ToolRun:
         """Run a tool, here or wherever it is served; what became of it is the ``outcome``.
 
-        An error means that it did not run, with one exception: a connection that is lost while
-        the tool runs. That call is not repeated, for the tool may have done something.
+        An error means that it did not run, with one exception: a connection that is lost, or a
+        fault of the server, while the tool runs. Such a call is not repeated, for the tool may
+        have done something.
 
         Args:
             name: The tool.
@@ -521,7 +522,7 @@ class RoomKit:
             ToolNotFoundError: nobody serves such a tool to this channel.
             ValidationFailedError: the arguments are wrong; ``violations`` says which.
             ServiceUnavailableError: NO_WORKER, nobody took it for a minute; UNAVAILABLE, the
-                connection was lost.
+                connection was lost; SERVER_FAULT.
         """
         call = ToolCall(id=tool_call_id or "", name=name, channel_id=channel_id, room_id=room_id)
         return await self._tools.call(call, arguments or {})
