@@ -288,6 +288,9 @@ function answered(step: Step): ToolAnswer {
   }
   if ("tool" in step) {
     const { text, structured, is_error } = step["tool"] as JsonObject;
+    if (structured === undefined && is_error === undefined) {
+      return String(text);
+    }
     return toolResult(String(text), {
       isError: Boolean(is_error),
       ...(structured && { structured: structured as JsonObject }),

@@ -130,9 +130,13 @@ function isConnectionError(error: Error): boolean {
   return error instanceof TypeError && /fetch|network|load failed/i.test(error.message);
 }
 
-function isUnreached(error: Error): boolean {
-  const code: unknown = "code" in error ? error.code : undefined;
-  return code === "ECONNREFUSED" || code === "ENOTFOUND" || code === "EAI_AGAIN";
+/** Whether there never was a connection; to a name with several addresses, to none of them. */
+function isUnreached(error: unknown): boolean {
+  if (error instanceof AggregateError) {
+    return error.errors.length > 0 && error.errors.every(isUnreached);
+  }
+  const syscall: unknown = error instanceof Error && "syscall" in error && error.syscall;
+  return syscall === "connect" || syscall === "getaddrinfo";
 }
 
 function chainOf(failure: unknown): Error[] {

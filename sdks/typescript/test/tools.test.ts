@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, DurationSchema } from "@bufbuild/protobuf/wkt";
+import { didNothing } from "#src/errors.js";
 import type { Client, Logger, ToolAnswer, ToolHandler, Worker } from "roomd";
 import { EphemeralType, RoomdError, ToolOutcome, toolResult } from "roomd";
 import * as v1 from "roomd/v1";
@@ -324,6 +325,26 @@ test("a call is made again, with its id, only when it did not run", async () => 
   await server.start();
   assert.equal((await waiting).text, "at last");
   assert.equal(ids.length, 4);
+});
+
+test("a connection that never was is told from one that was lost", () => {
+  const system = (syscall: string) => Object.assign(new Error(syscall), { code: "ECONN", syscall });
+  const [refused, unknown, lost] = ["connect", "getaddrinfo", "read"].map(system);
+  const causes: readonly (readonly [unknown, boolean])[] = [
+    [refused, true],
+    [unknown, true],
+    [new AggregateError([refused, refused]), true],
+    [lost, false],
+    [new AggregateError([refused, lost]), false],
+    [new AggregateError([]), false],
+    [new Error("http/2 stream closed"), false],
+    [undefined, false],
+  ];
+  for (const [cause, nothing] of causes) {
+    assert.equal(didNothing(new RoomdError("gone", Code.Unavailable, { cause })), nothing);
+  }
+  const facts = { reason: "NO_WORKER", cause: lost };
+  assert.equal(didNothing(new RoomdError("nobody", Code.Unavailable, facts)), true);
 });
 
 test("a caller that goes away takes its call with it", async () => {
