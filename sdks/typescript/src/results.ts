@@ -17,12 +17,18 @@ const FRAME_BYTES = 64 * 1024;
 const DEFAULT_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Bytes around a result in its batch. */
 const ENVELOPE_BYTES = 8;
+const MAX_PROBLEM_CHARACTERS = 500;
+
+interface Sized {
+  readonly result: Result;
+  readonly bytes: number;
+}
 
 /** Collects answers and hands them out in batches that fit into a message. */
 export class Results {
   readonly #send: (batch: Result[]) => Promise<void>;
   #limitBytes = DEFAULT_MESSAGE_BYTES - FRAME_BYTES;
-  #ready: { result: Result; bytes: number }[] = [];
+  #ready: Sized[] = [];
   #flushing = false;
 
   /** @param send - Puts one batch on the stream; waits while the stream is full. */
@@ -35,21 +41,33 @@ export class Results {
     this.#limitBytes = (bytes || DEFAULT_MESSAGE_BYTES) - FRAME_BYTES;
   }
 
-  /** Send an answer with all others of this turn; one that is too large as a failure. */
-  add(invocationId: string, lease: bigint, outcome: Answer): void {
-    let result = create(ResultSchema, { invocationId, lease, outcome });
-    let bytes = sizeOf(result);
-    if (bytes > this.#limitBytes) {
-      const words = `the handler's answer has ${bytes} bytes, at most ${this.#limitBytes}`;
-      const outcome = failure(Code.ResourceExhausted, ErrorReason.MESSAGE_TOO_LARGE, words);
-      result = create(ResultSchema, { invocationId, lease, outcome });
-      bytes = sizeOf(result);
+  /**
+   * Send an answer with all others of this turn; one that cannot be sent as a failure, which
+   * ends neither the stream nor the process.
+   *
+   * @returns Why a failure goes in its place; '' when none does.
+   */
+  add(invocationId: string, lease: bigint, outcome: Answer): string {
+    const size = (outcome: Answer) => sized(create(ResultSchema, { invocationId, lease, outcome }));
+    let problem = "";
+    let ready: Sized;
+    try {
+      ready = size(outcome);
+      if (ready.bytes > this.#limitBytes) {
+        problem = `the handler's answer has ${ready.bytes} bytes, at most ${this.#limitBytes}`;
+        ready = size(failure(Code.ResourceExhausted, ErrorReason.MESSAGE_TOO_LARGE, problem));
+      }
+    } catch (error) {
+      // What the types refuse, and programs without types return.
+      problem = `the handler's answer cannot be sent: ${error}`.slice(0, MAX_PROBLEM_CHARACTERS);
+      ready = size(failure(Code.InvalidArgument, ErrorReason.VALIDATION, problem));
     }
-    this.#ready.push({ result, bytes });
+    this.#ready.push(ready);
     if (!this.#flushing) {
       this.#flushing = true;
       setImmediate(() => void this.#flush());
     }
+    return problem;
   }
 
   async #flush(): Promise<void> {
@@ -73,6 +91,6 @@ export class Results {
   }
 }
 
-function sizeOf(result: Result): number {
-  return toBinary(ResultSchema, result).byteLength + ENVELOPE_BYTES;
+function sized(result: Result): Sized {
+  return { result, bytes: toBinary(ResultSchema, result).byteLength + ENVELOPE_BYTES };
 }

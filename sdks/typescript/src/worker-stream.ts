@@ -215,7 +215,10 @@ export class WorkerStream {
       this.#running.delete(invocationId);
     }
     if (!running.cancelled) {
-      this.#results.add(invocationId, lease, answer);
+      const problem = this.#results.add(invocationId, lease, answer);
+      if (problem) {
+        this.#owner.logger.error(`handler ${invocation.handler}: ${problem}`);
+      }
     }
   }
 

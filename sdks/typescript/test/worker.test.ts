@@ -202,6 +202,27 @@ test("an answer that is too large is a failure, and no batch outgrows a message"
   assert.equal(tooLarge.status?.reason, v1.ErrorReason.MESSAGE_TOO_LARGE);
 });
 
+test("an answer that no message can hold is a failure, and ends nothing", async () => {
+  const errors: string[] = [];
+  const logger = { ...silent, error: (words: string) => void errors.push(words) };
+  const wrong = { tasks: ["call back"] } as unknown as { tasks: { title: string }[] };
+  const { server, worker } = await gate(
+    (event) => (textOf(event) === "go" ? allow() : allow(wrong)),
+    { logger },
+  );
+  await using _ = server;
+  const started = worker.start();
+  const peer = await serving(server);
+  await started;
+  invoke(peer, "gate", { input: saying("x") });
+  const { status } = (await result(peer)).outcome.value as v1.Failure;
+  assert.deepEqual([status?.code, status?.reason], [3, v1.ErrorReason.VALIDATION]);
+  assert.match(status!.message, /^the handler's answer cannot be sent: /);
+  assert.deepEqual(errors, [`handler gate: ${status!.message}`]);
+  invoke(peer, "gate", { input: saying("go") });
+  assert.equal((await result(peer)).outcome.case, "decision");
+});
+
 test("a payload that did not fit is fetched; the handler sees no difference", async () => {
   const asked: v1.GetInvocationPayloadRequest[] = [];
   const server = await new FakeServer({
