@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -175,10 +176,26 @@ async def test_s6_a_pattern_cannot_hold_the_server(h: House) -> None:
     await ended(worker)
 
 
+async def test_s6_the_words_say_numbers_as_they_were_meant(h: House) -> None:
+    worker = await h.worker(tool(schema=WEATHER), behave=sunny)
+    error = await failed(h, {"city": 3})
+    assert error.message == 'arguments.city: 3 is not of type "string"'
+    await ended(worker)
+
+
+async def test_s6_a_value_without_a_kind_is_refused(h: House) -> None:
+    worker = await h.worker(tool(), behave=sunny)
+    empty = Struct()
+    empty.fields["city"].SetInParent()
+    error = await h.fails("CallTool", name="weather", arguments=empty)
+    assert wrong_fields(error) == {"arguments"}
+    await ended(worker)
+
+
 async def test_s6_a_number_that_json_cannot_say_is_refused(h: House) -> None:
     worker = await h.worker(tool(), behave=sunny)
     for number in (float("nan"), float("inf")):
-        assert wrong_fields(await failed(h, {"city": number})) == {"arguments"}
+        assert wrong_fields(await failed(h, {"city": [number]})) == {"arguments"}
     await ended(worker)
 
 
@@ -242,6 +259,20 @@ async def test_s6_a_tool_that_nobody_serves_now_did_not_run(h: House) -> None:
         return error.code, error.reason
 
     await eventually(why, (grpc.StatusCode.UNAVAILABLE, "NO_WORKER"))
+
+
+async def test_s6_a_tool_is_known_after_a_restart(tmp_path: Path) -> None:
+    path = str(tmp_path / "rooms.db")
+    async with served(path) as house:
+        worker = await house.worker(tool(schema=WEATHER), behave=sunny)
+        await ended(worker)
+    async with served(path) as house:
+        assert not (await house.call("ListTools")).tools
+        assert (await failed(house)).reason == "NO_WORKER"
+        assert (await failed(house, {"city": 3})).reason == "VALIDATION"
+        worker = await house.worker(tool(), behave=sunny)
+        assert (await called(house)).outcome == pb.TOOL_OUTCOME_ANSWERED
+        await ended(worker)
 
 
 def broken(_: pb.Invocation) -> pb.Failure:

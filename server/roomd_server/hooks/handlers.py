@@ -1,8 +1,8 @@
 """Handlers that are no hooks: channel providers, inbound routers, tools; and the pipeline
 steps that they may take over (``ports.Extensions``).
 
-What a provider said of itself is stored: one that is away is still known to convert, also
-after a restart. Deliveries and answers are in ``remote.py``, calls of tools in ``tools.py``.
+What a provider or tool said of itself is stored: one that is away is still known, also after
+a restart. Deliveries and answers are in ``remote.py``, calls of tools in ``tools.py``.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Handlers:
 
     async def attach(self, org: str, handler: pb.Handler, worker_id: str) -> HandlerEntry:
         """Find the handler that a worker wants to serve; with a spec make or update it. What a
-        provider says of itself is durable on return.
+        provider or tool says of itself is durable on return.
 
         Raises:
             NotFound: HOOK_NOT_FOUND, without a spec.
@@ -210,16 +210,16 @@ class Handlers:
         return entry
 
     async def _write(self, org: str, handler: pb.Handler, gone: HandlerEntry | None = None) -> str:
-        """Store what is to be known after a restart; its etag. A router or tool that is away is
-        not asked, so nobody needs to know of it.
+        """Store what is to be known after a restart; its etag. A router that is away is not
+        asked, so nobody needs to know of it.
         """
         etag = self._ids.new()
         stored = pb.Handler(name=handler.name, spec=handler.spec, etag=etag)
         removed = [gone.name] if gone is not None else []
-        if handler.spec.HasField(CHANNEL_PROVIDER):
-            writes = WriteSet(org, handlers=[stored], removed_handlers=removed)
-        else:
+        if handler.spec.HasField(INBOUND_ROUTER):
             writes = WriteSet(org, removed_handlers=[*removed, handler.name])
+        else:
+            writes = WriteSet(org, handlers=[stored], removed_handlers=removed)
         await self._store.commit(writes)
         return etag
 

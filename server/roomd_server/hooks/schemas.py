@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import jsonschema_rs
-from google.protobuf.json_format import MessageToDict, SerializeToJsonError
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from roomd import v1 as pb
 from roomd_server.core.errors import InvalidArgument, Violation, invalid
@@ -35,7 +34,7 @@ class ArgumentSchema:
     def __init__(self, parameters: Struct) -> None:
         if parameters.ByteSize() > MAX_SCHEMA_BYTES:
             raise invalid(_FIELD, f"must be at most {MAX_SCHEMA_BYTES // 1024} KiB")
-        schema = _plain(parameters, _FIELD)
+        schema = _plain_object(parameters)
         if schema and schema.get("type") != "object":
             raise invalid(_FIELD, 'must describe an object: set "type" to "object"')
         try:
@@ -54,7 +53,7 @@ class ArgumentSchema:
         Raises:
             InvalidArgument: VALIDATION, with a violation for each thing that is wrong.
         """
-        found = list(self._violations(_plain(arguments, "arguments")))
+        found = list(self._violations(_plain_object(arguments)))
         if found:
             first = f"{found[0].field}: {found[0].description}"
             raise InvalidArgument(pb.ERROR_REASON_VALIDATION, first, violations=found)
@@ -69,11 +68,27 @@ class ArgumentSchema:
             yield Violation(f"arguments{path}", error.message[:500])
 
 
-def _plain(struct: Struct, field: str) -> dict[str, Any]:
-    try:
-        return MessageToDict(struct)
-    except SerializeToJsonError:
-        raise invalid(field, "has a value that JSON cannot say") from None
+def _plain_object(struct: Struct) -> dict[str, Any]:
+    """A struct as JSON has it; that JSON can say it was checked when it came in."""
+    return {key: _plain(value) for key, value in struct.fields.items()}
+
+
+def _plain(value: Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return _plain_object(value.struct_value)
+        case "list_value":
+            return [_plain(one) for one in value.list_value.values]
+        case "number_value":
+            # A double that is whole is an integer in JSON, also in what errors say of it.
+            number = value.number_value
+            return int(number) if number.is_integer() else number
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case _:
+            return None
 
 
 def _fetch_nothing(uri: str) -> NoReturn:

@@ -62,7 +62,7 @@ const (
 	ErrorReason_ERROR_REASON_DELIVERY_NOT_FOUND ErrorReason = 27
 	// NOT_FOUND.
 	ErrorReason_ERROR_REASON_INVOCATION_NOT_FOUND ErrorReason = 28
-	// NOT_FOUND: no worker has served the tool, or not to this channel.
+	// NOT_FOUND: no worker ever served the tool, or not to this channel.
 	ErrorReason_ERROR_REASON_TOOL_NOT_FOUND ErrorReason = 29
 	// ALREADY_EXISTS.
 	ErrorReason_ERROR_REASON_ROOM_EXISTS ErrorReason = 40

@@ -85,7 +85,8 @@ func (ToolOutcome) EnumDescriptor() ([]byte, []int) {
 }
 
 // A tool as the worker that serves it describes it. Its name is the handler's: what a model
-// calls it by.
+// calls it by. What it says of itself is stored: while nobody serves it, also after a restart of
+// the server, it is in no list, and a call gets UNAVAILABLE/NO_WORKER.
 type ToolSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it is good for, in words that a model reads.

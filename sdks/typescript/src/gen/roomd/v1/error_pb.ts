@@ -181,7 +181,7 @@ export enum ErrorReason {
   INVOCATION_NOT_FOUND = 28,
 
   /**
-   * NOT_FOUND: no worker has served the tool, or not to this channel.
+   * NOT_FOUND: no worker ever served the tool, or not to this channel.
    *
    * @generated from enum value: ERROR_REASON_TOOL_NOT_FOUND = 29;
    */

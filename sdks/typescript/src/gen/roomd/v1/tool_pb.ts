@@ -17,7 +17,8 @@ export const file_roomd_v1_tool: GenFile = /*@__PURE__*/
 
 /**
  * A tool as the worker that serves it describes it. Its name is the handler's: what a model
- * calls it by.
+ * calls it by. What it says of itself is stored: while nobody serves it, also after a restart of
+ * the server, it is in no list, and a call gets UNAVAILABLE/NO_WORKER.
  *
  * @generated from message roomd.v1.ToolSpec
  */
