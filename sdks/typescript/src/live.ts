@@ -5,7 +5,8 @@
  */
 import "./disposal.js";
 
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 
 import { Backoff, sleep } from "./backoff.js";
 import type { Caller } from "./caller.js";
@@ -17,10 +18,10 @@ import type {
   ChannelServiceConnectResponse,
   ConnectionDelivery,
   OpenSchema,
-  SendItemSchema,
+  SendItem,
   SendResult,
 } from "./gen/roomd/v1/channel_service_pb.js";
-import { ChannelService } from "./gen/roomd/v1/channel_service_pb.js";
+import { ChannelService, SendItemSchema, SignalSchema } from "./gen/roomd/v1/channel_service_pb.js";
 import type { EphemeralEvent, EphemeralType } from "./gen/roomd/v1/realtime_pb.js";
 import type { Init, Without } from "./init.js";
 import { milliseconds } from "./init.js";
@@ -51,7 +52,7 @@ export type LiveItem =
   | { readonly case: "ephemeral"; readonly value: EphemeralEvent };
 
 interface PendingSend {
-  readonly item: Init<typeof SendItemSchema> & { readonly sendId: bigint };
+  readonly item: SendItem;
   readonly settle: (result: SendResult) => void;
   readonly fail: (error: unknown) => void;
   /** Between repeats on a stream whose server could not decide yet. */
@@ -134,7 +135,8 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     }
     this.#sendIds += 1n;
     const sendId = this.#sendIds;
-    const item = { ...message, sendId, idempotencyKey: message.idempotencyKey || newKey() };
+    const idempotencyKey = message.idempotencyKey || newKey();
+    const item = writable(SendItemSchema, { ...message, sendId, idempotencyKey });
     return await new Promise<SendResult>((settle, fail) => {
       const backoff = new Backoff(this.#caller.reconnect);
       this.#pending.set(sendId, { item, settle, fail, backoff });
@@ -146,7 +148,8 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   async signal(roomId: string, type: EphemeralType, data?: JsonObject): Promise<void> {
     this.#throwIfEnded();
     if (this.#isOpen) {
-      await this.#put({ case: "signal", value: { roomId, type, ...(data && { data }) } });
+      const value = writable(SignalSchema, { roomId, type, ...(data && { data }) });
+      await this.#put({ case: "signal", value });
     }
   }
 
@@ -379,4 +382,14 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
 
 function isFinal({ code }: RoomdError): boolean {
   return REFUSALS.has(code) || code === Code.NotFound;
+}
+
+/**
+ * A message that can be written: one that cannot would end the stream, and the next one, and is
+ * the caller's fault.
+ */
+function writable<S extends DescMessage>(schema: S, init: Init<S>): MessageShape<S> {
+  const message = create(schema, init);
+  toBinary(schema, message);
+  return message;
 }

@@ -210,6 +210,24 @@ test("an event is acknowledged when the loop has handled it, and shown once", as
   assert.equal(shown.count, 0);
 });
 
+test("what no message can hold is its sender's fault, and the connection goes on", async () => {
+  await using server = await new FakeServer().start();
+  const connection = server.client().connection({ channelId: "ws", logger: silent });
+  const opening = connection.open();
+  const [peer] = await opened(server);
+  await opening;
+  const wrong = { roomId: "r", content: "hi" } as unknown as { content: v1.Content };
+  await assert.rejects(connection.send(wrong), /Content/);
+  const typing = "TYPING_START" as unknown as v1.EphemeralType;
+  await assert.rejects(connection.signal("r", typing), /Signal.type/);
+  const sent = connection.send({ roomId: "r", content: text("hi") });
+  const { items } = await peer.expect("send");
+  assert.equal(textOf(items[0]), "hi");
+  const results = [{ sendId: items[0]!.sendId, outcome: v1.Outcome.ACCEPTED }];
+  peer.send({ message: { case: "batch", value: { results } } });
+  assert.equal((await sent).outcome, v1.Outcome.ACCEPTED);
+});
+
 test("what a loop did not finish comes again", async () => {
   await using server = await new FakeServer().start();
   const connection = server.client().connection({ channelId: "ws", logger: silent });
