@@ -184,6 +184,7 @@ class Server:
                 rooms_of_channel=self._store.open_rooms_of_channel,
                 validate=validate,
                 wake=engine.lanes.wake,
+                max_message_bytes=MAX_MESSAGE_BYTES,
             ),
         )
 

@@ -143,6 +143,7 @@ class Dialled:
     def __init__(self, call: Any) -> None:
         self.call = call
         self.connection_id = ""
+        self.opened = pb.Opened()
         self.got = pb.Batch()
         """Everything that came in batches."""
         self.batches = 0
@@ -215,6 +216,7 @@ async def house(**server: Any) -> AsyncIterator[House]:
         rooms_of_channel=store.open_rooms_of_channel,
         validate=validate,
         wake=lambda org, channel_id: made.woken.append(channel_id),
+        max_message_bytes=4 * 1024 * 1024,
     )
     made.service = ConnectionService(hub, parts)
     for channel_id, kind in (

@@ -234,7 +234,8 @@ class House:
         call = self.client.bidi(CONNECT)
         line = Dialled(call)
         await line.tell(open=pb.Open(channel_id=channel_id, **fields))
-        line.connection_id = (await call.read()).opened.connection_id
+        line.opened = (await call.read()).opened
+        line.connection_id = line.opened.connection_id
         try:
             yield line
         finally:

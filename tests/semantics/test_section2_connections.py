@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from api_fakes import read_failure
 from connection_parts import Dialled
+from grpc import aio
 from rooms_kit import SMS_NUMBER, House, house, text_content
 
 from roomd import v1 as pb
@@ -158,3 +160,16 @@ async def test_s2_echo_obeys_the_visibility_of_the_message(h: House) -> None:
         await ada.say("hello")
         assert await bob.texts(1) == ["hello"]
         assert texts(ada) == []
+
+
+async def test_s2_connection_is_told_what_is_too_large_for_it(h: House) -> None:
+    """A client that sends again what was on its way must know what never gets through."""
+    async with h.dial() as line:
+        await line.say("x" * (line.opened.max_message_bytes - 1000))
+        too_large = "y" * (line.opened.max_message_bytes + 1)
+        content = pb.Content(text=pb.TextContent(body=too_large))
+        item = pb.SendItem(send_id=9, room_id="r1", sender_id="ada", content=content)
+        await line.tell(send=pb.SendBatch(items=[item]))
+        with pytest.raises(aio.AioRpcError) as ended:
+            await line.until(lambda batch: len(batch.results) > 1)
+        assert read_failure(ended.value).reason == "MESSAGE_TOO_LARGE"

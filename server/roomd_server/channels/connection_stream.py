@@ -53,6 +53,8 @@ class ConnectionParts:
     """Checks the rules of a message's fields; raises InvalidArgument."""
     wake: Callable[[str, str], None]
     """Somebody serves the channel now: (org, channel id)."""
+    max_message_bytes: int
+    """The largest message that the API takes."""
 
 
 class ConnectionService:
@@ -81,7 +83,9 @@ class ConnectionService:
             return
         stream = self._begin(caller, opening)
         try:
-            opened = pb.Opened(connection_id=opening.connection_id)
+            opened = pb.Opened(
+                connection_id=opening.connection_id, max_message_bytes=self._.max_message_bytes
+            )
             yield pb.ChannelServiceConnectResponse(opened=opened)
             stream.start(requests)
             while (response := await stream.next_response()) is not None:

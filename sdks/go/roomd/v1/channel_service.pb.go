@@ -2381,9 +2381,12 @@ func (*ChannelServiceConnectResponse_Pong) isChannelServiceConnectResponse_Messa
 type Opened struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its id.
-	ConnectionId  string `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ConnectionId string `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	// Larger messages end the stream with RESOURCE_EXHAUSTED/MESSAGE_TOO_LARGE: a client that sends
+	// what it has to send again on its next stream refuses them before they leave.
+	MaxMessageBytes int64 `protobuf:"varint,2,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Opened) Reset() {
@@ -2421,6 +2424,13 @@ func (x *Opened) GetConnectionId() string {
 		return x.ConnectionId
 	}
 	return ""
+}
+
+func (x *Opened) GetMaxMessageBytes() int64 {
+	if x != nil {
+		return x.MaxMessageBytes
+	}
+	return 0
 }
 
 // Everything that is due.
@@ -2866,9 +2876,10 @@ const file_roomd_v1_channel_service_proto_rawDesc = "" +
 	"\x05batch\x18\x02 \x01(\v2\x0f.roomd.v1.BatchH\x00R\x05batch\x12-\n" +
 	"\aclosing\x18\x03 \x01(\v2\x11.roomd.v1.ClosingH\x00R\aclosing\x12\x14\n" +
 	"\x04pong\x18\x04 \x01(\x03H\x00R\x04pongB\t\n" +
-	"\amessage\"-\n" +
+	"\amessage\"Y\n" +
 	"\x06Opened\x12#\n" +
-	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\"\xde\x01\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12*\n" +
+	"\x11max_message_bytes\x18\x02 \x01(\x03R\x0fmaxMessageBytes\"\xde\x01\n" +
 	"\x05Batch\x12<\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x1c.roomd.v1.ConnectionDeliveryR\n" +

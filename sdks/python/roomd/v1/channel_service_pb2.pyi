@@ -347,10 +347,12 @@ class ChannelServiceConnectResponse(_message.Message):
     def __init__(self, opened: _Optional[_Union[Opened, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., closing: _Optional[_Union[Closing, _Mapping]] = ..., pong: _Optional[int] = ...) -> None: ...
 
 class Opened(_message.Message):
-    __slots__ = ("connection_id",)
+    __slots__ = ("connection_id", "max_message_bytes")
     CONNECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     connection_id: str
-    def __init__(self, connection_id: _Optional[str] = ...) -> None: ...
+    max_message_bytes: int
+    def __init__(self, connection_id: _Optional[str] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("deliveries", "results", "ephemerals", "dropped_ephemerals")
