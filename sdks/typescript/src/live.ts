@@ -5,7 +5,7 @@
  */
 import "./disposal.js";
 
-import type { DescMessage, JsonObject, MessageShape } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 
 import { Backoff, sleep } from "./backoff.js";
@@ -14,14 +14,17 @@ import { newKey } from "./caller.js";
 import { Code, errorFrom, errorOfStatus, REFUSALS, RoomdError } from "./errors.js";
 import type {
   Batch,
-  ChannelServiceConnectRequestSchema,
   ChannelServiceConnectResponse,
   ConnectionDelivery,
+  Opened,
   OpenSchema,
-  SendItem,
+  SendItemSchema,
   SendResult,
 } from "./gen/roomd/v1/channel_service_pb.js";
-import { ChannelService, SendItemSchema, SignalSchema } from "./gen/roomd/v1/channel_service_pb.js";
+import {
+  ChannelService,
+  ChannelServiceConnectRequestSchema,
+} from "./gen/roomd/v1/channel_service_pb.js";
 import type { EphemeralEvent, EphemeralType } from "./gen/roomd/v1/realtime_pb.js";
 import type { Init, Without } from "./init.js";
 import { milliseconds } from "./init.js";
@@ -36,6 +39,9 @@ const INCOMING_ITEMS = 1024;
 /** Deliveries that were handled: one whose acknowledgement came late is offered again. */
 const REMEMBERED = 1024;
 const PENDING_SENDS = 1000;
+/** What a server takes that does not say. */
+const DEFAULT_MESSAGE_BYTES = 4 * 1024 * 1024;
+const TOO_LARGE = "MESSAGE_TOO_LARGE";
 
 type Request = Init<typeof ChannelServiceConnectRequestSchema>;
 type Message = NonNullable<Request["message"]>;
@@ -51,8 +57,14 @@ export type LiveItem =
   | { readonly case: "event"; readonly value: ConnectionDelivery }
   | { readonly case: "ephemeral"; readonly value: EphemeralEvent };
 
+/** A message of the stream, and what it takes there. */
+interface Frame {
+  readonly request: Request;
+  readonly bytes: number;
+}
+
 interface PendingSend {
-  readonly item: SendItem;
+  readonly frame: Frame;
   readonly settle: (result: SendResult) => void;
   readonly fail: (error: unknown) => void;
   /** Between repeats on a stream whose server could not decide yet. */
@@ -78,6 +90,9 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   readonly #closing = new AbortController();
   #outbox = new Outbox<Request>(OUTGOING_FRAMES);
   #isOpen = false;
+  /** What the server takes in one message, as it said last. */
+  #limitBytes = Number.POSITIVE_INFINITY;
+  #largestSignalBytes = 0;
   #sendIds = 0n;
   #kept: Promise<void> | undefined;
   #ended: RoomdError | undefined;
@@ -125,7 +140,8 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
    *
    * A message that a hook blocked is a result with `outcome`, not an error.
    *
-   * @throws RoomdError - Nothing was decided.
+   * @throws RoomdError - Nothing was decided. MESSAGE_TOO_LARGE: nor will it be, the message has
+   * more bytes than the server takes at once; the connection goes on.
    */
   async send(message: Without<typeof SendItemSchema, "sendId">): Promise<SendResult> {
     this.#throwIfEnded();
@@ -136,20 +152,27 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     this.#sendIds += 1n;
     const sendId = this.#sendIds;
     const idempotencyKey = message.idempotencyKey || newKey();
-    const item = writable(SendItemSchema, { ...message, sendId, idempotencyKey });
+    const items = [{ ...message, sendId, idempotencyKey }];
+    const frame = this.#fitting({ case: "send", value: { items } });
     return await new Promise<SendResult>((settle, fail) => {
       const backoff = new Backoff(this.#caller.reconnect);
-      this.#pending.set(sendId, { item, settle, fail, backoff });
-      this.#transmit(item);
+      this.#pending.set(sendId, { frame, settle, fail, backoff });
+      this.#transmit(frame);
     });
   }
 
-  /** Typing, presence, receipts, reactions; lost when the connection is down. */
+  /**
+   * Typing, presence, receipts, reactions; lost when the connection is down.
+   *
+   * @throws RoomdError - MESSAGE_TOO_LARGE, as for `send`.
+   */
   async signal(roomId: string, type: EphemeralType, data?: JsonObject): Promise<void> {
     this.#throwIfEnded();
     if (this.#isOpen) {
-      const value = writable(SignalSchema, { roomId, type, ...(data && { data }) });
-      await this.#put({ case: "signal", value });
+      const value = { roomId, type, ...(data && { data }) };
+      const { request, bytes } = this.#fitting({ case: "signal", value });
+      this.#largestSignalBytes = Math.max(this.#largestSignalBytes, bytes);
+      await this.#outbox.put(request);
     }
   }
 
@@ -218,6 +241,20 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     return this.#outbox.put({ message });
   }
 
+  /** A message that the server takes: a larger one would end the stream, and the next one. */
+  #fitting(message: Message): Frame {
+    const frame = frameOf(message);
+    if (frame.bytes > this.#limitBytes) {
+      throw this.#tooLarge(frame);
+    }
+    return frame;
+  }
+
+  #tooLarge({ bytes }: Frame): RoomdError {
+    const words = `the message has ${bytes} bytes, the server takes at most ${this.#limitBytes}`;
+    return new RoomdError(words, Code.ResourceExhausted, { reason: TOO_LARGE });
+  }
+
   // ---------------------------------------------------------------- the stream
 
   async #stayConnected(): Promise<void> {
@@ -247,6 +284,7 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     const open = { ...this.#open, roomIds: [...this.#rooms] };
     outbox.offer({ message: { case: "open", value: open } });
     this.#outbox = outbox;
+    this.#largestSignalBytes = 0;
     const hangUp = new AbortController();
     const cut = () => hangUp.abort();
     this.#closing.signal.addEventListener("abort", cut);
@@ -257,6 +295,12 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
         waitMs = this.#take(response) ?? waitMs;
       }
       return waitMs;
+    } catch (failure) {
+      const error = errorFrom(failure);
+      if (this.#isOpen && error.reason === TOO_LARGE) {
+        this.#failLargest(error);
+      }
+      throw error;
     } finally {
       this.#isOpen = false;
       this.#closing.signal.removeEventListener("abort", cut);
@@ -269,9 +313,7 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   #take({ message }: ChannelServiceConnectResponse): number | undefined {
     switch (message.case) {
       case "opened":
-        this.#isOpen = true;
-        this.#opened();
-        this.#sendAgain();
+        this.#takeOpened(message.value);
         break;
       case "batch":
         this.#takeBatch(message.value);
@@ -281,6 +323,13 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
       default: // a newer server; or a pong
     }
     return undefined;
+  }
+
+  #takeOpened({ maxMessageBytes }: Opened): void {
+    this.#isOpen = true;
+    this.#limitBytes = Number(maxMessageBytes) || DEFAULT_MESSAGE_BYTES;
+    this.#opened();
+    this.#sendAgain();
   }
 
   #takeBatch({ deliveries, ephemerals, results, droppedEphemerals }: Batch): void {
@@ -315,7 +364,7 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     const error = result.status?.code ? errorOfStatus(result.status) : undefined;
     if (error?.code === Code.Unavailable) {
       // Nothing was decided: it is sent again, under its key.
-      const again = () => this.#pending.has(result.sendId) && this.#transmit(pending.item);
+      const again = () => this.#pending.has(result.sendId) && this.#transmit(pending.frame);
       void sleep(pending.backoff.nextMs(), this.#closing.signal).then(again);
       return;
     }
@@ -329,15 +378,38 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
 
   /** What no stream has answered yet; the server knows the keys of what it took before. */
   #sendAgain(): void {
-    for (const { item } of this.#pending.values()) {
-      this.#transmit(item);
+    for (const [sendId, { frame, fail }] of this.#pending) {
+      if (frame.bytes <= this.#limitBytes) {
+        this.#transmit(frame);
+      } else {
+        this.#pending.delete(sendId);
+        fail(this.#tooLarge(frame));
+      }
     }
   }
 
   /** Send when there is a stream; the next one sends all that is pending. */
-  #transmit(item: PendingSend["item"]): void {
+  #transmit({ request }: Frame): void {
     if (this.#isOpen) {
-      void this.#put({ case: "send", value: { items: [item] } });
+      void this.#outbox.put(request);
+    }
+  }
+
+  /**
+   * The stream ended because a message was too large, all the same: a proxy may take less. Which
+   * one it was is not said, but what has no answer and is the largest is too large as well: it
+   * is not sent again. A signal never is.
+   */
+  #failLargest(error: RoomdError): void {
+    let largest: [bigint, PendingSend] | undefined;
+    for (const one of this.#pending) {
+      if (one[1].frame.bytes > (largest?.[1].frame.bytes ?? this.#largestSignalBytes)) {
+        largest = one;
+      }
+    }
+    if (largest) {
+      this.#pending.delete(largest[0]);
+      largest[1].fail(error);
     }
   }
 
@@ -388,8 +460,7 @@ function isFinal({ code }: RoomdError): boolean {
  * A message that can be written: one that cannot would end the stream, and the next one, and is
  * the caller's fault.
  */
-function writable<S extends DescMessage>(schema: S, init: Init<S>): MessageShape<S> {
-  const message = create(schema, init);
-  toBinary(schema, message);
-  return message;
+function frameOf(message: Message): Frame {
+  const request = create(ChannelServiceConnectRequestSchema, { message });
+  return { request, bytes: toBinary(ChannelServiceConnectRequestSchema, request).byteLength };
 }

@@ -4,12 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { LiveItem, Logger } from "roomd";
 import { RoomdError, text, textOf } from "roomd";
 import * as v1 from "roomd/v1";
 
 import type { LivePeer } from "./fake-server.js";
 import { Code, ConnectError, FakeServer, Happenings, soon } from "./fake-server.js";
+import { errorInfo, failing } from "./refusals.js";
 
 const silent: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -161,12 +163,29 @@ test("a silent subscription is dialled again, a slow loop is not; a signal ends 
 
 // ------------------------------------------------------------------ live connections
 
-async function opened(server: FakeServer): Promise<[LivePeer, v1.Open]> {
+async function opened(server: FakeServer, maxMessageBytes = 0n): Promise<[LivePeer, v1.Open]> {
   const peer = await server.connections.next("a connection");
   const open = await peer.expect("open");
-  peer.send({ message: { case: "opened", value: { connectionId: "c" } } });
+  peer.send({ message: { case: "opened", value: { connectionId: "c", maxMessageBytes } } });
   return [peer, open];
 }
+
+/** Take a message, and accept it; its size on the stream. */
+async function accept(peer: LivePeer, words: RegExp): Promise<number> {
+  const value = await peer.expect("send");
+  assert.deepEqual(
+    value.items.map(textOf).map((body) => words.test(body)),
+    [true],
+  );
+  const outcome = v1.Outcome.ACCEPTED;
+  const results = value.items.map(({ sendId }) => ({ sendId, outcome }));
+  peer.send({ message: { case: "batch", value: { results } } });
+  const schema = v1.ChannelServiceConnectRequestSchema;
+  return toBinary(schema, create(schema, { message: { case: "send", value } })).byteLength;
+}
+
+const tooLarge = (error: unknown) =>
+  RoomdError.is(error, "MESSAGE_TOO_LARGE") && error.code === Code.ResourceExhausted;
 
 function deliver(peer: LivePeer, ...ids: string[]): void {
   const deliveries = ids.map((id) => ({ deliveryId: id, event: { content: text(id) } }));
@@ -225,6 +244,88 @@ test("what no message can hold is its sender's fault, and the connection goes on
   assert.equal(textOf(items[0]), "hi");
   const results = [{ sendId: items[0]!.sendId, outcome: v1.Outcome.ACCEPTED }];
   peer.send({ message: { case: "batch", value: { results } } });
+  assert.equal((await sent).outcome, v1.Outcome.ACCEPTED);
+});
+
+test("what is too large is its sender's error, and the connection goes on", async () => {
+  await using server = await new FakeServer().start();
+  const connection = server.client().connection({ channelId: "ws", logger: silent });
+  const opening = connection.open();
+  const [peer] = await opened(server, 1_000n);
+  await opening;
+  const send = (length: number) => connection.send({ content: text("x".repeat(length)) });
+  const before = send(500);
+  await assert.rejects(send(1_000), tooLarge);
+  const data = { words: "x".repeat(1_000) };
+  await assert.rejects(connection.signal("r", v1.EphemeralType.TYPING_START, data), tooLarge);
+  const bytesOf500 = await accept(peer, /^x{500}$/);
+  await before;
+  const most = 1_500 - bytesOf500;
+  await assert.rejects(send(most + 1), tooLarge);
+  const after = send(most);
+  assert.equal(await accept(peer, /^x+$/), 1_000);
+  assert.equal((await after).outcome, v1.Outcome.ACCEPTED);
+  assert.deepEqual([peer.count, server.connections.count], [0, 0], "nothing more, no new stream");
+});
+
+test("what waits for a stream whose server takes less is refused then; the rest goes", async () => {
+  await using server = await new FakeServer().start();
+  const connection = server.client().connection({ channelId: "ws", logger: silent });
+  const opening = connection.open();
+  const sends = [5_000_000, 500, 100].map((n) => connection.send({ content: text("x".repeat(n)) }));
+  const refused = sends.slice(0, 2).map((sent) => assert.rejects(sent, tooLarge));
+  const [first] = await opened(server); // it does not say: 4 MiB
+  await opening;
+  await refused[0];
+  assert.equal(textOf((await first.expect("send")).items[0]).length, 500);
+  assert.equal(textOf((await first.expect("send")).items[0]).length, 100);
+  first.close();
+  const [second] = await opened(server, 400n);
+  await refused[1];
+  await accept(second, /^x{100}$/);
+  assert.equal((await sends[2]!).outcome, v1.Outcome.ACCEPTED);
+  assert.deepEqual([second.count, server.connections.count], [0, 0]);
+});
+
+test("a message that ends its stream all the same fails, and is not sent again", async () => {
+  await using server = await new FakeServer().start();
+  const connection = server.client().connection({ channelId: "ws", logger: silent });
+  const opening = connection.open();
+  const [first] = await opened(server);
+  await opening;
+  const small = connection.send({ content: text("small") });
+  const large = connection.send({ content: text("x".repeat(5_000)) });
+  const refused = assert.rejects(large, tooLarge);
+  const data = { words: "x".repeat(9_000) };
+  await connection.signal("r", v1.EphemeralType.TYPING_START, data);
+  const limit = new ConnectError("larger than max", Code.ResourceExhausted);
+  first.close(limit);
+  const [second] = await opened(server);
+  const again = [await second.expect("send"), await second.expect("send")];
+  assert.deepEqual(
+    again.map(({ items }) => textOf(items[0]).length),
+    [5, 5_000],
+    "it may have been the signal, which is larger",
+  );
+  second.close(limit);
+  await refused;
+  const [third] = await opened(server);
+  await accept(third, /^small$/);
+  assert.equal((await small).outcome, v1.Outcome.ACCEPTED);
+  assert.deepEqual([third.count, server.connections.count], [0, 0]);
+});
+
+test("a stream that ends for another want of room loses nothing", async () => {
+  await using server = await new FakeServer().start();
+  const connection = server.client().connection({ channelId: "ws", logger: silent });
+  const opening = connection.open();
+  const [first] = await opened(server);
+  await opening;
+  const sent = connection.send({ content: text("hi") });
+  await first.expect("send");
+  first.close(failing(Code.ResourceExhausted, [errorInfo("SLOW_CONSUMER")]));
+  const [second] = await opened(server);
+  await accept(second, /^hi$/);
   assert.equal((await sent).outcome, v1.Outcome.ACCEPTED);
 });
 
