@@ -249,6 +249,30 @@ test("a loop that does not read holds up nothing else", { skip }, async () => {
   await items.return(undefined);
 });
 
+test("a live connection goes on after a message that is too large", { skip }, async () => {
+  await roomWith(client, "large", "ws-a");
+  const connection = client.connection({ channelId: "ws-a" });
+  const say = (words: string) =>
+    connection.send({ roomId: "large", senderId: "ann", content: text(words) });
+  const megabytes = (count: number) => "x".repeat(count * 1024 * 1024);
+  const early = say(megabytes(4));
+  const refused = (sent: Promise<unknown>) =>
+    assert.rejects(sent, (error) => RoomdError.is(error, "MESSAGE_TOO_LARGE"));
+  const earlyRefused = refused(early);
+  const before = say("before");
+  await connection.open();
+  const meanwhile = refused(say(megabytes(4)));
+  // Together they are larger than a message may be.
+  const filler = "x".repeat(60_000);
+  const many = Array.from({ length: 100 }, (_, i) => say(`${i} ${filler}`));
+  await Promise.all([earlyRefused, meanwhile]);
+  const after = say("after");
+  const results = await soon(Promise.all([before, ...many, after]), "all answers");
+  assert.deepEqual([...new Set(results.map(({ outcome }) => outcome))], [Outcome.ACCEPTED]);
+  assert.equal(new Set(results.map(({ index }) => index)).size, 102);
+  await connection.close();
+});
+
 test(
   "a killed server: streams go on where they were, nothing is missed or twice",
   { skip },
