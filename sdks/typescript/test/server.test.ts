@@ -257,7 +257,10 @@ test("a live connection goes on after a message that is too large", { skip }, as
   const megabytes = (count: number) => "x".repeat(count * 1024 * 1024);
   const early = say(megabytes(4));
   const refused = (sent: Promise<unknown>) =>
-    assert.rejects(sent, (error) => RoomdError.is(error, "MESSAGE_TOO_LARGE"));
+    soon(
+      assert.rejects(sent, (error) => RoomdError.is(error, "MESSAGE_TOO_LARGE")),
+      "the refusal",
+    );
   const earlyRefused = refused(early);
   const before = say("before");
   await connection.open();
