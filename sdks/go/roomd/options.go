@@ -12,8 +12,8 @@ const (
 	callTimeout = 30 * time.Second
 	// deliveredTimeout is for calls that wait for the cascade, which the server bounds at 60 s.
 	deliveredTimeout = 75 * time.Second
-	// toolTimeout is for calls of tools, whose own timeout is at most 300 s.
-	toolTimeout     = 310 * time.Second
+	// toolTimeout is for calls of tools: at most 300 s, which a tool may extend to ten times that.
+	toolTimeout     = 3030 * time.Second
 	retryFor        = time.Minute
 	maxMessageBytes = 16 << 20
 )
@@ -43,7 +43,7 @@ func WithTLS(config *tls.Config) Option { return func(o *options) { o.tls = conf
 func WithRetry(window time.Duration) Option { return func(o *options) { o.retryFor = window } }
 
 // WithCallTimeout bounds each try of a call whose context has no deadline. Default 30 s,
-// 75 s for calls that wait until everything is delivered, 310 s for calls of tools.
+// 75 s for calls that wait until everything is delivered, 3030 s for calls of tools.
 func WithCallTimeout(timeout time.Duration) Option { return func(o *options) { o.timeout = timeout } }
 
 // WithReconnect sets how streams (workers, connections, subscriptions) are dialled again.

@@ -96,6 +96,14 @@ func TestWhatCreatesSomethingGetsAKey(t *testing.T) {
 	}
 }
 
+func TestACallOfAToolMayTakeAsLongAsTheToolMay(t *testing.T) {
+	// A tool's timeout is at most 300 s, which it may extend to ten times that.
+	limit := new(options).timeoutOf(&roomdv1.CallToolRequest{})
+	if limit <= 10*300*time.Second {
+		t.Errorf("it is given up after %v", limit)
+	}
+}
+
 // newer is an event whose content this SDK does not know.
 func newer(t *testing.T) *roomdv1.RoomEvent {
 	t.Helper()
