@@ -1,6 +1,7 @@
 package roomd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -53,6 +55,8 @@ type Connection struct {
 	incoming chan *Incoming
 	opened   chan struct{}
 
+	lastSendID atomic.Int64
+
 	mu           sync.Mutex
 	open         *roomdv1.Open
 	isOpen       bool
@@ -60,17 +64,10 @@ type Connection struct {
 	bell         chan struct{}
 	control      []*connectRequest
 	acknowledged []string
-	sends        []*pendingSend // in order; those without a result
-	lastSendID   int64
+	sends        []*pendingSend  // in order; those without a result
+	maxBytes     int             // of what a message may hold, as the server said last
 	known        map[string]bool // deliveries: true once handled
 	handled      []string        // the handled ones, oldest first
-}
-
-// pendingSend is a message whose result has not come.
-type pendingSend struct {
-	item   *roomdv1.SendItem
-	isSent bool // on the stream of now
-	result chan *roomdv1.SendResult
 }
 
 // Connect opens a live connection of a channel, and returns once it is open. Options set the
@@ -90,6 +87,7 @@ func (c *Client) Connect(
 		opened:   make(chan struct{}),
 		bell:     make(chan struct{}, 1),
 		known:    map[string]bool{},
+		maxBytes: roomIn(defaultMaxMessageBytes),
 		open: with(&roomdv1.Open{
 			ChannelId: channelID, ConnectionId: rand.Text(), Acknowledges: true,
 		}, more),
@@ -146,79 +144,42 @@ func (c *Connection) Receive(ctx context.Context) iter.Seq2[*Incoming, error] {
 	}
 }
 
-// Send sends a message and waits for what becomes of it. It takes effect once, also when the
-// connection is lost meanwhile.
-func (c *Connection) Send(
-	ctx context.Context, roomID string, content *roomdv1.Content, more ...func(*roomdv1.SendItem),
-) (*roomdv1.SendResult, error) {
-	item := with(&roomdv1.SendItem{
-		RoomId: roomID, Content: content, IdempotencyKey: rand.Text(),
-	}, more)
-	retrying := redial{policy: c.client.reconnect}
-	for {
-		result, err := c.sendOnce(ctx, item)
-		if err != nil {
-			return nil, err
-		}
-		failed := errorOfStatus(result.GetStatus())
-		if failed == nil {
-			return result, nil
-		}
-		if failed.Code != codes.Unavailable || !sleep(ctx, retrying.wait(time.Time{})) {
-			return nil, failed
-		}
-	}
-}
-
-func (c *Connection) sendOnce(
-	ctx context.Context, item *roomdv1.SendItem,
-) (*roomdv1.SendResult, error) {
-	made := &pendingSend{item: item, result: make(chan *roomdv1.SendResult, 1)}
-	c.mu.Lock()
-	c.lastSendID++
-	made.item = clone(item)
-	made.item.SendId = c.lastSendID
-	c.sends = append(c.sends, made)
-	c.mu.Unlock()
-	c.ring()
-	defer c.forget(made)
-	select {
-	case result := <-made.result:
-		return result, nil
-	case <-c.ctx.Done():
-		return nil, c.why()
-	case <-ctx.Done():
-		return nil, errorOf(ctx.Err())
-	}
-}
-
 // Signal tells something fleeting: typing, presence, a receipt, a reaction. It is lost while the
-// connection is.
+// connection is. The error is that of a signal that no message can hold.
 func (c *Connection) Signal(
 	roomID string, what roomdv1.EphemeralType, data *structpb.Struct,
-) {
+) error {
 	signal := &roomdv1.Signal{RoomId: roomID, Type: what, Data: data}
-	c.tell(&connectRequest{Message: &roomdv1.ChannelServiceConnectRequest_Signal{Signal: signal}})
+	return c.tell(&connectRequest{
+		Message: &roomdv1.ChannelServiceConnectRequest_Signal{Signal: signal},
+	})
 }
 
-// Join sees more rooms, from now on also after a reconnect.
-func (c *Connection) Join(roomIDs ...string) {
+// Join sees more rooms, from now on also after a reconnect. The error is that of ids that no
+// message can hold: nothing was joined.
+func (c *Connection) Join(roomIDs ...string) error {
+	rooms := &roomdv1.SubscribeTo{RoomIds: roomIDs}
+	joining := &connectRequest{
+		Message: &roomdv1.ChannelServiceConnectRequest_Subscribe{Subscribe: rooms},
+	}
+	if _, err := c.sizeOf(joining); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	c.open.RoomIds = append(c.open.RoomIds, roomIDs...)
 	c.mu.Unlock()
-	rooms := &roomdv1.SubscribeTo{RoomIds: roomIDs}
-	c.tell(&connectRequest{Message: &roomdv1.ChannelServiceConnectRequest_Subscribe{Subscribe: rooms}})
+	return c.tell(joining)
 }
 
-// Leave sees fewer rooms.
-func (c *Connection) Leave(roomIDs ...string) {
+// Leave sees fewer rooms. The error is that of ids that no message can hold.
+func (c *Connection) Leave(roomIDs ...string) error {
 	c.mu.Lock()
 	c.open.RoomIds = slices.DeleteFunc(c.open.RoomIds, func(one string) bool {
 		return slices.Contains(roomIDs, one)
 	})
 	c.mu.Unlock()
 	rooms := &roomdv1.SubscribeTo{RoomIds: roomIDs}
-	c.tell(&connectRequest{
+	return c.tell(&connectRequest{
 		Message: &roomdv1.ChannelServiceConnectRequest_Unsubscribe{Unsubscribe: rooms},
 	})
 }
@@ -238,6 +199,9 @@ func (c *Connection) stay() {
 				c.end(failed)
 				return
 			}
+			if errors.Is(failed, ErrMessageTooLarge) {
+				c.failLargest(failed)
+			}
 			c.client.logger.Warn("a connection was lost; dialling again",
 				"connection", c.ID(), "error", failed)
 		}
@@ -252,11 +216,16 @@ func (c *Connection) serve() (time.Duration, error) {
 	var writing sync.WaitGroup // one that outlived its stream would take what the next must send
 	defer writing.Wait()
 	defer cancel()
+	opening := c.opening()
+	if _, err := c.sizeOf(opening); err != nil {
+		c.end(err) // no stream will ever take it
+		return noWish, err
+	}
 	stream, err := c.client.Channels.Connect(ctx)
 	if err != nil {
 		return noWish, err
 	}
-	if err := stream.Send(c.opening()); err != nil && !errors.Is(err, io.EOF) {
+	if err := stream.Send(opening); err != nil && !errors.Is(err, io.EOF) {
 		return noWish, err
 	}
 	wish := noWish
@@ -270,7 +239,7 @@ func (c *Connection) serve() (time.Duration, error) {
 		}
 		switch message := response.GetMessage().(type) {
 		case *roomdv1.ChannelServiceConnectResponse_Opened:
-			c.began()
+			c.began(message.Opened)
 			writing.Go(func() { c.write(ctx, stream) })
 		case *roomdv1.ChannelServiceConnectResponse_Batch:
 			c.take(message.Batch)
@@ -288,15 +257,17 @@ func (c *Connection) opening() *connectRequest {
 	c.isOpen = false
 	c.control = nil
 	for _, one := range c.sends {
-		one.isSent = false
+		one.leftIn = 0
 	}
 	return &connectRequest{Message: &roomdv1.ChannelServiceConnectRequest_Open{Open: clone(c.open)}}
 }
 
-func (c *Connection) began() {
+func (c *Connection) began(opened *roomdv1.Opened) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.isOpen = true
+	c.maxBytes = roomIn(cmp.Or(opened.GetMaxMessageBytes(), defaultMaxMessageBytes))
+	c.failTooLarge()
 	if !c.hasOpened {
 		c.hasOpened = true
 		close(c.opened)
@@ -334,31 +305,11 @@ func (c *Connection) due() []*connectRequest {
 		})
 	}
 	c.acknowledged = nil
-	batch := &roomdv1.SendBatch{}
-	for _, one := range c.sends {
-		if !one.isSent {
-			one.isSent = true
-			batch.Items = append(batch.Items, one.item)
-		}
-	}
-	for items := range slices.Chunk(batch.GetItems(), acknowledgedAtOnce) {
-		due = append(due, &connectRequest{Message: &roomdv1.ChannelServiceConnectRequest_Send{
-			Send: &roomdv1.SendBatch{Items: items},
-		}})
-	}
-	return due
+	return append(due, c.dueSends()...)
 }
 
 func (c *Connection) take(batch *roomdv1.Batch) {
-	c.mu.Lock()
-	for _, result := range batch.GetResults() {
-		for _, one := range c.sends {
-			if one.item.GetSendId() == result.GetSendId() && len(one.result) == 0 {
-				one.result <- result
-			}
-		}
-	}
-	c.mu.Unlock()
+	c.settle(batch.GetResults())
 	for _, ephemeral := range batch.GetEphemerals() {
 		c.bring(&Incoming{Ephemeral: ephemeral})
 	}
@@ -412,20 +363,19 @@ func (c *Connection) acknowledge(deliveryID string) {
 	c.ring()
 }
 
-func (c *Connection) forget(done *pendingSend) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sends = slices.DeleteFunc(c.sends, func(one *pendingSend) bool { return one == done })
-}
-
-// tell sends a control message on the stream of now; without one it is lost.
-func (c *Connection) tell(request *connectRequest) {
+// tell sends a control message on the stream of now; without one it is lost. One that no message
+// can hold would end the stream.
+func (c *Connection) tell(request *connectRequest) error {
+	if _, err := c.sizeOf(request); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	if c.isOpen {
 		c.control = append(c.control, request)
 	}
 	c.mu.Unlock()
 	c.ring()
+	return nil
 }
 
 func (c *Connection) ring() {

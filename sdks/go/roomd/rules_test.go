@@ -72,14 +72,14 @@ func TestBatchesAreNotTooLarge(t *testing.T) {
 	one := &roomdv1.Result{InvocationId: strings.Repeat("x", 100)}
 	results := []*roomdv1.Result{one, one, one, one, one}
 	limit := 2*proto.Size(one) + 1
-	made := batches(results, limit)
+	made := batches(results, resultSize, limit)
 	if len(made) != 3 || len(made[0]) != 2 || len(made[2]) != 1 {
 		t.Errorf("%d batches", len(made))
 	}
-	if all := batches(results, 1<<20); len(all) != 1 || len(all[0]) != 5 {
+	if all := batches(results, resultSize, 1<<20); len(all) != 1 || len(all[0]) != 5 {
 		t.Error("what is ready together does not leave together")
 	}
-	if batches(nil, limit) != nil {
+	if batches(nil, resultSize, limit) != nil {
 		t.Error("an empty batch")
 	}
 }

@@ -19,7 +19,7 @@ const (
 	// silentPings: a server that says nothing for so many intervals is gone.
 	silentPings            = 3
 	defaultMaxMessageBytes = 4 << 20
-	// reservedBytes is for what stands around the results in a message.
+	// reservedBytes is for what stands around the results or sends in a message.
 	reservedBytes = 64 << 10
 	// companyWait is how long answers wait for those to what came with them.
 	companyWait = time.Millisecond
@@ -64,7 +64,7 @@ func newSession(lines *lines, replaces *session) *session {
 		worker:   lines.worker,
 		bell:     make(chan struct{}, 1),
 		running:  map[string]*call{},
-		maxBytes: defaultMaxMessageBytes - reservedBytes,
+		maxBytes: roomIn(defaultMaxMessageBytes),
 		silence:  silentPings * defaultPingInterval,
 		replaces: replaces,
 	}
@@ -155,7 +155,7 @@ func (s *session) greeted(welcome *roomdv1.Welcome) {
 	s.mu.Lock()
 	s.welcome = time.Now()
 	if most := welcome.GetMaxMessageBytes(); most > 0 {
-		s.maxBytes = int(max(most-reservedBytes, most/2))
+		s.maxBytes = roomIn(most)
 	}
 	if interval := welcome.GetPingInterval(); interval != nil {
 		s.silence = silentPings * interval.AsDuration()
@@ -272,7 +272,7 @@ func (s *session) write() {
 		control, ready := s.control, s.ready
 		s.control, s.ready = nil, nil
 		s.mu.Unlock()
-		for _, batch := range batches(ready, s.maxResultBytes()) {
+		for _, batch := range batches(ready, resultSize, s.maxResultBytes()) {
 			results := &roomdv1.ConnectRequest_Results{Results: &roomdv1.ResultBatch{Results: batch}}
 			control = append(control, &roomdv1.ConnectRequest{Message: results})
 		}
@@ -324,20 +324,25 @@ func (s *session) send(request *roomdv1.ConnectRequest) error {
 	return s.stream.Send(request)
 }
 
-// batches puts results together into messages that are not too large.
-func batches(results []*roomdv1.Result, maxBytes int) [][]*roomdv1.Result {
-	var made [][]*roomdv1.Result
+// roomIn is how much of a message of at most so many bytes what stands in it may take.
+func roomIn(mostBytes int64) int { return int(max(mostBytes-reservedBytes, mostBytes/2)) }
+
+func resultSize(result *roomdv1.Result) int { return proto.Size(result) }
+
+// batches puts results, or sends, together into messages that are not too large.
+func batches[T any](items []T, sizeOf func(T) int, maxBytes int) [][]T {
+	var made [][]T
 	first, sum := 0, 0
-	for at, one := range results {
-		size := proto.Size(one)
+	for at, one := range items {
+		size := sizeOf(one)
 		if at > first && sum+size > maxBytes {
-			made = append(made, results[first:at])
+			made = append(made, items[first:at])
 			first, sum = at, 0
 		}
 		sum += size
 	}
-	if first < len(results) {
-		made = append(made, results[first:])
+	if first < len(items) {
+		made = append(made, items[first:])
 	}
 	return made
 }
