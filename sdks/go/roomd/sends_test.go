@@ -183,9 +183,13 @@ func TestASignalThatNoMessageCanHoldFailsAlone(t *testing.T) {
 }
 
 func TestAConnectionThatNoMessageCanAskForIsRefused(t *testing.T) {
-	_, err := clientOf(t, &liveServer{}).Connect(within(t, 20*time.Second), noUTF8)
-	if !errors.Is(err, roomd.ErrValidation) {
-		t.Error(err)
+	client := clientOf(t, &liveServer{})
+	for channelID, why := range map[string]roomd.Reason{
+		noUTF8: roomd.ErrValidation, strings.Repeat("x", serverTakes): roomd.ErrMessageTooLarge,
+	} {
+		if _, err := client.Connect(within(t, 5*time.Second), channelID); !errors.Is(err, why) {
+			t.Error(err)
+		}
 	}
 }
 
@@ -261,6 +265,7 @@ func TestWhatTurnsOutTooLargeOnceTheStreamIsOpenFailsAlone(t *testing.T) {
 		t.Error(err)
 	}
 	mustFail(t, connection, strings.Repeat("x", less), roomd.ErrMessageTooLarge)
+	mustSend(t, connection, "after")
 	if dialled := served.streams.Load(); dialled != 2 {
 		t.Errorf("dialled %d times", dialled)
 	}
