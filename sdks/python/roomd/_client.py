@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import uuid4
 
 import grpc
@@ -170,6 +170,14 @@ REFUSALS = frozenset(
 """A stream that ends with one of these would end so again: it is not dialled again."""
 
 
+def is_too_large(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the service refused something for its size: it would do so again.
+
+    RESOURCE_EXHAUSTED alone does not say so: a proxy that is busy says it, too.
+    """
+    return bool(_details_of(error).info.reason == "MESSAGE_TOO_LARGE")
+
+
 def _give_key(request: Message) -> None:
     """Make a call that creates something safe to repeat."""
     fields = request.DESCRIPTOR.fields_by_name
@@ -181,16 +189,7 @@ def _give_key(request: Message) -> None:
 def error_from(error: grpc.aio.AioRpcError) -> errors.RoomKitError:
     """The typed error of a failed call."""
     message = error.details() or error.code().name
-    info = error_details_pb2.ErrorInfo()
-    bad = error_details_pb2.BadRequest()
-    retry = error_details_pb2.RetryInfo()
-    trailing = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
-    for key, value in trailing:
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(cast("bytes", value)).details:
-                for into in (info, bad, retry):
-                    if detail.Is(into.DESCRIPTOR):
-                        detail.Unpack(into)
+    info, bad, retry = _details_of(error)
     reason = info.reason
     if not reason and error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED:
         # Only gRPC itself, on either side, refuses without a reason, and only for the size.
@@ -201,6 +200,30 @@ def error_from(error: grpc.aio.AioRpcError) -> errors.RoomKitError:
     if isinstance(made, errors.RateLimitedError):
         made.retry_after_seconds = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
     return made
+
+
+class _Details(NamedTuple):
+    """What the service says beside code and message; empty what it does not say."""
+
+    info: error_details_pb2.ErrorInfo
+    bad: error_details_pb2.BadRequest
+    retry: error_details_pb2.RetryInfo
+
+
+def _details_of(error: grpc.aio.AioRpcError) -> _Details:
+    details = _Details(
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.RetryInfo(),
+    )
+    trailing = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
+    for key, value in trailing:
+        if key == "grpc-status-details-bin":
+            for detail in status_pb2.Status.FromString(cast("bytes", value)).details:
+                for into in details:
+                    if detail.Is(into.DESCRIPTOR):
+                        detail.Unpack(into)
+    return details
 
 
 def error_of_status(status: pb.Status) -> errors.RoomKitError:

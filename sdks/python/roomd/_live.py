@@ -11,10 +11,12 @@ from typing import Any
 import grpc
 
 from roomd import v1 as pb
-from roomd._client import REFUSALS, Client, error_from, opening
+from roomd._client import REFUSALS, Client, error_from, is_too_large, opening
 from roomd._convert import event_from_pb
 from roomd._ending import Ending
 from roomd._reconnect import Waits
+from roomd._sizes import room_for_parts
+from roomd.exceptions import MessageTooLargeError
 from roomd.models.event import RoomEvent
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,10 @@ OPEN_SECONDS = 15.0
 OUTGOING_FRAMES = 1024
 REMEMBERED = 1024
 """Deliveries that were handled: one whose acknowledgement came late is offered again."""
+MAX_ROOM_IDS = 1000
+"""So many rooms are named in one message."""
+ROOM_FRAME_BYTES = 8
+"""A room's id in a message: its tag and its length."""
 ACKNOWLEDGE_SECONDS = 1.0
 """How long an acknowledgement may wait for the rest of its batch; the server waits 5 s."""
 
@@ -68,13 +74,19 @@ class LiveConnection:
         self._connection_id = connection_id
         self._send = send
         self._stream_send = stream_send
+        self._everywhere = not rooms
         self._rooms = set(rooms)
+        """What it sees; of a connection that sees all rooms, those that it does not see."""
+        self._left = ""
+        """The room that it saw last of all, when it sees none."""
         self._outgoing = _queue()
         self._handled: dict[str, None] = {}  # a set in order, at most REMEMBERED
         self._opened: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._served_since: float | None = None
         """When the server opened the connection; by the loop's clock."""
+        self._max_bytes = room_for_parts()
+        """Of the room ids in one message."""
 
     async def open(self) -> None:
         """Connect.
@@ -93,16 +105,44 @@ class LiveConnection:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def subscribe(self, room_id: str) -> None:
-        """See one more room."""
-        self._rooms.add(room_id)
-        rooms = pb.SubscribeTo(room_ids=[room_id])
-        await self._outgoing.put(pb.ChannelServiceConnectRequest(subscribe=rooms))
+        """See one more room.
+
+        Raises:
+            MessageTooLargeError: no message holds its id.
+        """
+        self._check_size(room_id)
+        if self._everywhere:
+            self._rooms.discard(room_id)
+        else:
+            self._rooms.add(room_id)
+        await self._outgoing.put(_subscribe([room_id]))
 
     async def unsubscribe(self, room_id: str) -> None:
-        """See a room no more."""
-        self._rooms.discard(room_id)
-        rooms = pb.SubscribeTo(room_ids=[room_id])
-        await self._outgoing.put(pb.ChannelServiceConnectRequest(unsubscribe=rooms))
+        """See a room no more.
+
+        Raises:
+            MessageTooLargeError: no message holds its id.
+        """
+        self._check_size(room_id)
+        if self._everywhere:
+            self._rooms.add(room_id)
+        else:
+            self._rooms.discard(room_id)
+            self._left = room_id
+        await self._outgoing.put(_unsubscribe([room_id]))
+
+    def _check_size(self, room_id: str) -> None:
+        """Refuse what would end the stream, and each one after it.
+
+        Raises:
+            MessageTooLargeError: no message holds it.
+        """
+        size = len(room_id.encode())
+        if size > self._max_bytes:
+            raise MessageTooLargeError(
+                f"a room id of {size} bytes is too large: a message has room for {self._max_bytes}",
+                reason="MESSAGE_TOO_LARGE",
+            )
 
     async def _stay_connected(self) -> None:
         waits = Waits(self._client.reconnect)
@@ -116,7 +156,7 @@ class LiveConnection:
                     if error.code() != grpc.StatusCode.UNAVAILABLE:
                         self._opened.set_exception(error_from(error))
                         return
-                elif error.code() in REFUSALS or error.code() == grpc.StatusCode.NOT_FOUND:
+                elif _is_final(error):
                     log.warning("connection %s ends: %s", self._connection_id, error.details())
                     return
             since = self._served_since
@@ -136,6 +176,7 @@ class LiveConnection:
                 match response.WhichOneof("message"):
                     case "opened":
                         self._served_since = asyncio.get_running_loop().time()
+                        self._max_bytes = room_for_parts(response.opened.max_message_bytes)
                         if self._opened is not None and not self._opened.done():
                             self._opened.set_result(None)
                     case "batch":
@@ -147,17 +188,30 @@ class LiveConnection:
             self._outgoing.put_nowait(None)
 
     async def _requests(self, outgoing: Outgoing) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
-        yield pb.ChannelServiceConnectRequest(
+        for first in self._beginning():
+            yield first
+        while (request := await outgoing.get()) is not None:
+            yield request
+
+    def _beginning(self) -> list[pb.ChannelServiceConnectRequest]:
+        """What makes a new stream see what the one before it saw."""
+        batches = _cut(sorted(self._rooms), self._max_bytes)
+        if self._everywhere:
+            return [self._open_request([]), *map(_unsubscribe, batches)]
+        if not batches:  # an Open without rooms would see all of them
+            return [self._open_request([self._left]), _unsubscribe([self._left])]
+        return [self._open_request(batches[0]), *map(_subscribe, batches[1:])]
+
+    def _open_request(self, room_ids: list[str]) -> pb.ChannelServiceConnectRequest:
+        return pb.ChannelServiceConnectRequest(
             open=pb.Open(
                 channel_id=self._channel_id,
                 connection_id=self._connection_id,
-                room_ids=sorted(self._rooms),
+                room_ids=room_ids,
                 acknowledges=True,
                 ephemeral=self._stream_send is not None,
             )
         )
-        while (request := await outgoing.get()) is not None:
-            yield request
 
     async def _take(self, batch: pb.Batch) -> None:
         for ephemeral in batch.ephemerals:
@@ -200,6 +254,34 @@ class LiveConnection:
             log.exception("connection %s could not be served", self._connection_id)
             return False
         return True
+
+
+def _subscribe(room_ids: list[str]) -> pb.ChannelServiceConnectRequest:
+    return pb.ChannelServiceConnectRequest(subscribe=pb.SubscribeTo(room_ids=room_ids))
+
+
+def _unsubscribe(room_ids: list[str]) -> pb.ChannelServiceConnectRequest:
+    return pb.ChannelServiceConnectRequest(unsubscribe=pb.SubscribeTo(room_ids=room_ids))
+
+
+def _cut(room_ids: list[str], max_bytes: int) -> list[list[str]]:
+    """Room ids in lists that one message holds."""
+    batches: list[list[str]] = []
+    size = 0
+    for room_id in room_ids:
+        needed = len(room_id.encode()) + ROOM_FRAME_BYTES
+        if not batches or len(batches[-1]) == MAX_ROOM_IDS or size + needed > max_bytes:
+            batches.append([])
+            size = 0
+        batches[-1].append(room_id)
+        size += needed
+    return batches
+
+
+def _is_final(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the connection would end so again: it opens with what it opened with."""
+    code = error.code()
+    return code in REFUSALS or code == grpc.StatusCode.NOT_FOUND or is_too_large(error)
 
 
 def _stream_message(event: pb.EphemeralEvent) -> dict[str, Any]:

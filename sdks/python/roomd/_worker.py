@@ -30,6 +30,7 @@ from roomd._convert import seconds
 from roomd._ending import Ending
 from roomd._invocation import Invocation, running
 from roomd._reconnect import Waits
+from roomd._sizes import room_for_parts
 from roomd._tracing import continued
 from roomd.exceptions import RoomKitError, ServiceUnavailableError
 
@@ -40,10 +41,6 @@ SDK_VERSION = "0.1.0"
 ATTACH_SECONDS = 15.0
 CLOSE_SECONDS = 5.0
 """How long hooks that run may take to end when the kit closes."""
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""What a server takes that does not say so in its Welcome."""
-ENVELOPE_BYTES = 64 * 1024
-"""Left free in a message for what is around the results."""
 RESULT_FRAME_BYTES = 8
 """A result in a batch: its tag and its length."""
 PING_SECONDS = 20.0
@@ -82,7 +79,7 @@ class _Stream:
     ready: list[pb.Result] = field(default_factory=list)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    max_bytes: int = MAX_MESSAGE_BYTES - ENVELOPE_BYTES
+    max_bytes: int = room_for_parts()
     """Of one message with results."""
     silence_seconds: float = PING_SECONDS * MISSED_PINGS
     welcomed: bool = False
@@ -442,7 +439,7 @@ def _take_batch(stream: _Stream) -> list[pb.Result]:
 def _note_welcome(stream: _Stream, welcome: pb.Welcome) -> None:
     stream.welcomed = True
     stream.welcome_time = asyncio.get_running_loop().time()
-    stream.max_bytes = (welcome.max_message_bytes or MAX_MESSAGE_BYTES) - ENVELOPE_BYTES
+    stream.max_bytes = room_for_parts(welcome.max_message_bytes)
     stream.silence_seconds = (seconds(welcome.ping_interval) or PING_SECONDS) * MISSED_PINGS
 
 

@@ -1,0 +1,196 @@
+"""What no message holds is the caller's error, at once; everything else goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from api_fakes import routes_with, serving
+from mission_rooms import furnish, say, until, websocket
+from server_process import KEY, ServerProcess
+
+from roomd import MessageTooLargeError, Reconnect, RoomKit, TextContent
+from roomd import v1 as pb
+from roomd._live import LiveConnection
+from roomd._sizes import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
+from roomd_server.api.interceptors.decode import HARD_MAX_MESSAGE_BYTES, too_large
+
+CONNECT = "/roomd.v1.ChannelService/Connect"
+TOO_LARGE = {
+    "the service refuses it": "y" * (MAX_MESSAGE_BYTES + 1),
+    "gRPC refuses it": "z" * (HARD_MAX_MESSAGE_BYTES + 1),
+}
+SOME_ROOMS = 2500
+"""More than two messages name."""
+
+
+async def process(kit: RoomKit, body: str) -> None:
+    await say(kit, "ws", body)
+
+
+async def send(kit: RoomKit, body: str) -> None:
+    await kit.send_event("room", "ws", TextContent(body=body))
+
+
+async def deliver(kit: RoomKit, body: str) -> None:
+    await kit.deliver("room", body, "ws")
+
+
+Say = Callable[[RoomKit, str], Awaitable[None]]
+
+
+def live_of(kit: RoomKit) -> LiveConnection:
+    return kit._channels._live["viewer", "conn"]
+
+
+@pytest.mark.parametrize("call", [process, send, deliver])
+@pytest.mark.parametrize("body", TOO_LARGE.values(), ids=TOO_LARGE)
+async def test_a_message_that_is_too_large_is_sent_once(
+    kit: RoomKit, call: Say, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    viewer = websocket("viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event.content.body))
+    await furnish(kit, "room", websocket("ws"), viewer)
+    client = kit._session.client
+    metadata, begun = client.metadata, 0
+
+    def counted() -> tuple[tuple[str, str], ...]:
+        nonlocal begun
+        begun += 1
+        return metadata()
+
+    await send(kit, "before")
+    monkeypatch.setattr(client, "metadata", counted)
+    with pytest.raises(MessageTooLargeError) as caught:
+        await call(kit, body)
+    assert (caught.value.reason, begun) == ("MESSAGE_TOO_LARGE", 1)
+    await send(kit, "after")
+    await until(lambda: seen == ["before", "after"])
+
+
+@pytest.mark.parametrize("change", ["subscribe_websocket", "unsubscribe_websocket"])
+async def test_a_room_that_no_message_names_leaves_the_connection_alone(
+    kit: RoomKit, change: str
+) -> None:
+    seen: list[str] = []
+    viewer = websocket("viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event.content.body))
+    await furnish(kit, "room", websocket("ws"), viewer)
+    await say(kit, "ws", "before")
+    opened = live_of(kit)._served_since
+    for room_id in TOO_LARGE.values():
+        with pytest.raises(MessageTooLargeError) as caught:
+            await getattr(kit, change)("viewer", "conn", room_id)
+        assert caught.value.reason == "MESSAGE_TOO_LARGE"
+    await say(kit, "ws", "after")
+    await until(lambda: seen == ["before", "after"])
+    assert live_of(kit)._served_since == opened
+
+
+async def test_the_server_says_what_is_too_large() -> None:
+    async def serve(_caller: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        limit = ENVELOPE_BYTES + len("room-1")
+        yield pb.ChannelServiceConnectResponse(opened=pb.Opened(max_message_bytes=limit))
+        async for _ in requests:
+            pass
+
+    async with (
+        serving(routes_with({CONNECT: serve})) as server,
+        RoomKit(f"127.0.0.1:{server.server.ports[0]}") as kit,
+    ):
+        kit.register_channel(websocket("viewer"))
+        await kit.connect_websocket("viewer", "conn", lambda _conn, _event: None)
+        await kit.subscribe_websocket("viewer", "conn", "room-1")
+        with pytest.raises(MessageTooLargeError):
+            await kit.subscribe_websocket("viewer", "conn", "room-22")
+
+
+async def test_a_connection_that_was_too_large_is_not_dialled_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = 0
+
+    async def serve(_caller: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        nonlocal calls
+        calls += 1
+        await anext(requests)
+        yield pb.ChannelServiceConnectResponse(opened=pb.Opened())
+        raise too_large(5_000_000)
+
+    caplog.set_level(logging.WARNING, logger="roomd")
+    async with (
+        serving(routes_with({CONNECT: serve})) as server,
+        RoomKit(f"127.0.0.1:{server.server.ports[0]}") as kit,
+    ):
+        kit.register_channel(websocket("viewer"))
+        await kit.connect_websocket("viewer", "conn", lambda _conn, _event: None)
+        task = live_of(kit)._task
+        assert task is not None
+        await until(task.done)
+    assert calls == 1
+    (record,) = caplog.records
+    assert record.getMessage().startswith("connection conn ends: the message has 5000000 bytes")
+
+
+@pytest.fixture
+async def remote(server: ServerProcess) -> AsyncIterator[RoomKit]:
+    soon = Reconnect(max_seconds=0.2)
+    async with RoomKit(server.address, api_key=KEY, reconnect=soon) as kit:
+        yield kit
+
+
+async def dialled_again(server: ServerProcess, kit: RoomKit) -> None:
+    """The server dies and comes back, and the connection with it."""
+    server.kill()
+    await until(lambda: live_of(kit)._served_since is None)
+    server.start()
+    await until(lambda: live_of(kit)._served_since is not None)
+
+
+async def test_a_connection_with_very_many_rooms_sees_them_after_it_was_dialled_again(
+    server: ServerProcess, remote: RoomKit
+) -> None:
+    seen: list[str] = []
+    viewer = websocket("viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event.content.body), "a")
+    await furnish(remote, "z-last", websocket("ws"), viewer)
+    await remote.connect()
+    for number in range(SOME_ROOMS):
+        await live_of(remote).subscribe(f"room-{number}")
+    await remote.subscribe_websocket("viewer", "conn", "z-last")
+    await dialled_again(server, remote)
+    await say(remote, "ws", "hello", "z-last")
+    await until(lambda: seen == ["hello"])
+
+
+@pytest.mark.parametrize("first", ["room", None], ids=["one room", "all rooms"])
+async def test_a_room_that_was_left_stays_left_when_the_connection_is_dialled_again(
+    server: ServerProcess, remote: RoomKit, first: str | None
+) -> None:
+    seen: list[str] = []
+    viewer = websocket("viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event.content.body), first)
+    await furnish(remote, "room", websocket("ws"), viewer)
+    await remote.unsubscribe_websocket("viewer", "conn", "room")
+    await dialled_again(server, remote)
+    await say(remote, "ws", "not for it", "room")
+    await remote.subscribe_websocket("viewer", "conn", "room")
+    await say(remote, "ws", "for it", "room")
+    await until(lambda: seen)
+    assert seen == ["for it"]
+
+
+async def test_a_connection_that_sees_all_rooms_sees_them_when_it_is_dialled_again(
+    server: ServerProcess, remote: RoomKit
+) -> None:
+    seen: list[str] = []
+    viewer = websocket("viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event.content.body))
+    await furnish(remote, "room", websocket("ws"), viewer)
+    await remote.subscribe_websocket("viewer", "conn", "another")
+    await dialled_again(server, remote)
+    await say(remote, "ws", "hello", "room")
+    await until(lambda: seen == ["hello"])
