@@ -11,7 +11,14 @@ from api_fakes import routes_with, serving
 from mission_rooms import furnish, say, until, websocket
 from server_process import KEY, ServerProcess
 
-from roomd import MessageTooLargeError, Reconnect, RoomKit, TextContent
+from roomd import (
+    AIChannel,
+    MessageTooLargeError,
+    MockAIProvider,
+    Reconnect,
+    RoomKit,
+    TextContent,
+)
 from roomd import v1 as pb
 from roomd._live import LiveConnection
 from roomd._sizes import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
@@ -69,6 +76,24 @@ async def test_a_message_that_is_too_large_is_sent_once(
     assert (caught.value.reason, begun) == ("MESSAGE_TOO_LARGE", 1)
     await send(kit, "after")
     await until(lambda: seen == ["before", "after"])
+
+
+async def test_a_part_of_an_answer_that_no_message_holds_is_its_handlers_failure(
+    kit: RoomKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="roomd")
+    answers = [f"All {TOO_LARGE['the service refuses it']}", "All is well"]
+    bot = AIChannel("ai", provider=MockAIProvider(responses=answers, streaming=True))
+    await furnish(kit, "room", websocket("ws"), bot)
+    worker = kit._session._worker
+    assert worker is not None
+    stream = worker._stream
+    await say(kit, "ws", "how is it?")
+    await say(kit, "ws", "and now?")
+    said = [event.content.body for event in await kit.get_timeline("room")]
+    assert said[-1] == "All is well"
+    assert worker._stream is stream
+    assert [record.getMessage() for record in caplog.records] == ["handler channel-ai failed"]
 
 
 @pytest.mark.parametrize("change", ["subscribe_websocket", "unsubscribe_websocket"])

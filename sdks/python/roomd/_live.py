@@ -15,8 +15,7 @@ from roomd._client import REFUSALS, Client, error_from, is_too_large, opening
 from roomd._convert import event_from_pb
 from roomd._ending import Ending
 from roomd._reconnect import Waits
-from roomd._sizes import room_for_parts
-from roomd.exceptions import MessageTooLargeError
+from roomd._sizes import check_room, room_for_parts
 from roomd.models.event import RoomEvent
 
 log = logging.getLogger(__name__)
@@ -110,7 +109,7 @@ class LiveConnection:
         Raises:
             MessageTooLargeError: no message holds its id.
         """
-        self._check_size(room_id)
+        check_room("a room's id", room_id, self._max_bytes)
         if self._everywhere:
             self._rooms.discard(room_id)
         else:
@@ -123,26 +122,13 @@ class LiveConnection:
         Raises:
             MessageTooLargeError: no message holds its id.
         """
-        self._check_size(room_id)
+        check_room("a room's id", room_id, self._max_bytes)
         if self._everywhere:
             self._rooms.add(room_id)
         else:
             self._rooms.discard(room_id)
             self._left = room_id
         await self._outgoing.put(_unsubscribe([room_id]))
-
-    def _check_size(self, room_id: str) -> None:
-        """Refuse what would end the stream, and each one after it.
-
-        Raises:
-            MessageTooLargeError: no message holds it.
-        """
-        size = len(room_id.encode())
-        if size > self._max_bytes:
-            raise MessageTooLargeError(
-                f"a room id of {size} bytes is too large: a message has room for {self._max_bytes}",
-                reason="MESSAGE_TOO_LARGE",
-            )
 
     async def _stay_connected(self) -> None:
         waits = Waits(self._client.reconnect)

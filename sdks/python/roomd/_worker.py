@@ -30,7 +30,7 @@ from roomd._convert import seconds
 from roomd._ending import Ending
 from roomd._invocation import Invocation, running
 from roomd._reconnect import Waits
-from roomd._sizes import room_for_parts
+from roomd._sizes import check_room, room_for_parts
 from roomd._tracing import continued
 from roomd.exceptions import RoomKitError, ServiceUnavailableError
 
@@ -55,7 +55,7 @@ ANY_ETAG = "*"
 
 Answer = pb.HookDecision | pb.Done | pb.HandlerResult | pb.Failure
 Emit = Callable[[str], Awaitable[None]]
-"""Sends a text delta of a streamed answer."""
+"""Sends a text delta of a streamed answer; raises when no message holds it."""
 Serve = Callable[[pb.Invocation, Emit], Awaitable[Answer]]
 """Serves one invocation."""
 
@@ -350,6 +350,7 @@ class Worker:
 
         async def emit(text: str) -> None:
             nonlocal sequence
+            check_room("a part of an answer", text, stream.max_bytes)
             chunk = pb.ResultChunk(
                 invocation_id=invocation.invocation_id,
                 lease=invocation.lease,
