@@ -96,6 +96,34 @@ async def test_a_part_of_an_answer_that_no_message_holds_is_its_handlers_failure
     assert [record.getMessage() for record in caplog.records] == ["handler channel-ai failed"]
 
 
+def register(kit: RoomKit, name: str, size: int) -> None:
+    schema = {"type": "object", "description": "x" * size}
+
+    @kit.tool(name, description="Does it", parameters=schema)
+    def serve(_arguments: dict[str, Any]) -> str:
+        return "done"
+
+
+async def test_a_tool_that_no_message_holds_leaves_the_others_alone(kit: RoomKit) -> None:
+    register(kit, "small", 1)
+    with pytest.raises(MessageTooLargeError) as caught:
+        register(kit, "large", MAX_MESSAGE_BYTES)
+    assert caught.value.reason == "MESSAGE_TOO_LARGE"
+    assert (await kit.call_tool("small", {})).text == "done"
+
+
+async def test_tools_that_no_message_holds_together_are_refused_once(
+    kit: RoomKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="roomd")
+    register(kit, "one", MAX_MESSAGE_BYTES * 2 // 3)
+    register(kit, "two", MAX_MESSAGE_BYTES * 2 // 3)
+    with pytest.raises(MessageTooLargeError):
+        await kit.connect()
+    (record,) = caplog.records
+    assert "not dialled again" in record.getMessage()
+
+
 @pytest.mark.parametrize("change", ["subscribe_websocket", "unsubscribe_websocket"])
 async def test_a_room_that_no_message_names_leaves_the_connection_alone(
     kit: RoomKit, change: str

@@ -109,7 +109,7 @@ class LiveConnection:
         Raises:
             MessageTooLargeError: no message holds its id.
         """
-        check_room("a room's id", room_id, self._max_bytes)
+        check_room("a room's id", len(room_id.encode()), self._max_bytes)
         if self._everywhere:
             self._rooms.discard(room_id)
         else:
@@ -122,7 +122,7 @@ class LiveConnection:
         Raises:
             MessageTooLargeError: no message holds its id.
         """
-        check_room("a room's id", room_id, self._max_bytes)
+        check_room("a room's id", len(room_id.encode()), self._max_bytes)
         if self._everywhere:
             self._rooms.add(room_id)
         else:

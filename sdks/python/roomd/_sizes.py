@@ -19,13 +19,12 @@ def room_for_parts(max_message_bytes: int = 0) -> int:
     return (max_message_bytes or MAX_MESSAGE_BYTES) - ENVELOPE_BYTES
 
 
-def check_room(what: str, text: str, max_bytes: int) -> None:
-    """Refuse a text that would end its stream, and with it everything else on it.
+def check_room(what: str, size: int, max_bytes: int) -> None:
+    """Refuse what would end its stream, and with it everything else on it.
 
     Raises:
         MessageTooLargeError: no message holds it.
     """
-    size = len(text.encode())
     if size > max_bytes:
         raise MessageTooLargeError(
             f"{what} of {size} bytes is too large: a message has room for {max_bytes}",

@@ -16,6 +16,7 @@ from roomd._convert import TOOL_OUTCOMES, duration, mapping, seconds, struct
 from roomd._hooks import takes_second
 from roomd._names import MAX_NAME
 from roomd._session import Session
+from roomd._sizes import check_room, room_for_parts
 from roomd._worker import Answer, Emit, Handler
 from roomd.models.enums import ToolOutcome
 from roomd.models.tool import ServedTool, ToolCall, ToolResult, ToolRun
@@ -75,6 +76,7 @@ class Tools:
         Raises:
             ValueError: its name is none that a tool can have, or something else of this kit
                 has it.
+            MessageTooLargeError: no message holds what it says of itself.
         """
         name = options.name
         if NAME.fullmatch(name) is None:
@@ -85,8 +87,10 @@ class Tools:
             )
         if name in self._session.handler_names:
             raise ValueError(f"this kit has a hook, channel or tool {name!r} already")
+        handler = tool_handler(options, function)
+        check_room(f"tool {name!r}", handler.spec.ByteSize(), room_for_parts())
         self._names.add(name)
-        self._session.enqueue_handler(name, tool_handler(options, function))
+        self._session.enqueue_handler(name, handler)
 
     async def remove(self, name: str) -> bool:
         """Serve a tool no more; whether it was served."""

@@ -25,6 +25,7 @@ from roomd._client import (
     Client,
     error_from,
     error_of_status,
+    is_too_large,
 )
 from roomd._convert import seconds
 from roomd._ending import Ending
@@ -188,7 +189,7 @@ class Worker:
                 await asyncio.sleep(stream.dial_seconds)
                 await self._serve(stream)
             except grpc.aio.AioRpcError as error:
-                if error.code() in REFUSALS:
+                if error.code() in REFUSALS or is_too_large(error):
                     self._give_up(error_from(error))
                     return
                 log.warning("the worker stream was lost: %s; dialling again", error.details())
@@ -350,7 +351,7 @@ class Worker:
 
         async def emit(text: str) -> None:
             nonlocal sequence
-            check_room("a part of an answer", text, stream.max_bytes)
+            check_room("a part of an answer", len(text.encode()), stream.max_bytes)
             chunk = pb.ResultChunk(
                 invocation_id=invocation.invocation_id,
                 lease=invocation.lease,
