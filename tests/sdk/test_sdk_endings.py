@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +14,8 @@ from api_fakes import routes_with, serving, until
 from roomd import RoomKit, WebSocketChannel
 from roomd import v1 as pb
 from roomd._ending import Ending
-from roomd_server.core.errors import FailedPrecondition
+from roomd._live import LiveConnection
+from roomd_server.core.errors import FailedPrecondition, Unavailable
 
 CONNECT = "/roomd.v1.ChannelService/Connect"
 WRITES = 300
@@ -51,6 +53,43 @@ async def test_a_live_connection_that_was_refused_while_it_wrote_is_not_dialled_
         await until(lambda: live._task is not None and live._task.done())
     assert calls == 1
     assert [record.getMessage() for record in caplog.records] == ["connection c ends: enough"]
+
+
+async def test_a_live_connection_with_more_to_say_than_fits_is_dialled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls, lost = 0, asyncio.Event()
+
+    async def serve(_caller: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        nonlocal calls
+        calls += 1
+        await anext(requests)
+        yield pb.ChannelServiceConnectResponse(opened=pb.Opened())
+        if calls == 1:
+            await lost.wait()
+            raise Unavailable(pb.ERROR_REASON_NODE_DRAINING, "gone")
+        await asyncio.Event().wait()
+
+    async def unread(live: LiveConnection, _outgoing: Any) -> AsyncIterator[Any]:
+        yield live._beginning()[0]
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(LiveConnection, "_requests", unread)
+    async with (
+        serving(routes_with({CONNECT: serve})) as server,
+        RoomKit(f"127.0.0.1:{server.server.ports[0]}") as kit,
+    ):
+        kit.register_channel(WebSocketChannel("ws"))
+        await kit.connect_websocket("ws", "c", lambda _connection, _event: None)
+        live = kit._channels._live["ws", "c"]
+        while not live._outgoing.full():
+            await live.subscribe("room")
+        one_more = asyncio.create_task(live.subscribe("another"))
+        await asyncio.sleep(0)
+        assert not one_more.done()
+        lost.set()
+        await asyncio.wait_for(one_more, 5)
+        await until(lambda: calls == 2)
 
 
 async def write_too_late(call: Any, second: pb.ChannelServiceConnectRequest) -> None:

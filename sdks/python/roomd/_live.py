@@ -171,7 +171,7 @@ class LiveConnection:
             await ending.explain(error)
         finally:
             call.cancel()
-            self._outgoing.put_nowait(None)
+            _end(self._outgoing)
 
     async def _requests(self, outgoing: Outgoing) -> AsyncIterator[pb.ChannelServiceConnectRequest]:
         for first in self._beginning():
@@ -240,6 +240,13 @@ class LiveConnection:
             log.exception("connection %s could not be served", self._connection_id)
             return False
         return True
+
+
+def _end(outgoing: Outgoing) -> None:
+    """Let go of what was not sent, so that nobody waits for room: the next stream begins anew."""
+    while not outgoing.empty():
+        outgoing.get_nowait()
+    outgoing.put_nowait(None)
 
 
 def _subscribe(room_ids: list[str]) -> pb.ChannelServiceConnectRequest:
