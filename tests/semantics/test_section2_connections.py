@@ -162,6 +162,25 @@ async def test_s2_echo_obeys_the_visibility_of_the_message(h: House) -> None:
         assert texts(ada) == []
 
 
+async def test_s2_connection_may_begin_with_no_room(h: House) -> None:
+    """Who has left the last room and dials again must not see all of them."""
+    async with h.dial(no_rooms=True) as line:
+        await announce(h, "unseen")
+        await line.tell(subscribe=pb.SubscribeTo(room_ids=["r2"]))
+        await ping(line)
+        await announce(h, "unseen, too")
+        await announce(h, "seen", "r2")
+        assert await line.texts(1) == ["seen"]
+
+
+async def test_s2_connection_names_rooms_as_they_are_named(h: House) -> None:
+    """An id that no room can have is the client's mistake, not a room that says nothing."""
+    with pytest.raises(aio.AioRpcError) as ended:
+        async with h.dial(room_ids=["r1", "x" * 257]):
+            pass
+    assert read_failure(ended.value).reason == "VALIDATION"
+
+
 async def test_s2_connection_is_told_what_is_too_large_for_it(h: House) -> None:
     """A client that sends again what was on its way must know what never gets through."""
     async with h.dial() as line:

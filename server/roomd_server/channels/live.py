@@ -47,7 +47,7 @@ class Connection:
         self.participant_id = opening.participant_id
         self.acknowledges = opening.acknowledges
         self.ephemeral = opening.ephemeral
-        self.everywhere = not opening.room_ids
+        self.everywhere = not opening.room_ids and not opening.no_rooms
         """It sees all rooms of its channel."""
         self.rooms: set[str] = set(opening.room_ids)
         """Rooms it sees; with ``everywhere`` the rooms it does not see."""

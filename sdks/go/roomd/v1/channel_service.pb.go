@@ -1844,7 +1844,7 @@ type Open struct {
 	ChannelId string `protobuf:"bytes,1,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	// Chosen by the client; empty: given by the server.
 	ConnectionId string `protobuf:"bytes,2,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
-	// Rooms to see; empty: all rooms that the channel is attached to.
+	// Rooms to see; empty: all rooms that the channel is attached to, unless `no_rooms` is set.
 	RoomIds []string `protobuf:"bytes,3,rep,name=room_ids,json=roomIds,proto3" json:"room_ids,omitempty"`
 	// Who is behind it; messages without a sender are theirs, and presence is kept for them.
 	ParticipantId string `protobuf:"bytes,4,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
@@ -1852,7 +1852,10 @@ type Open struct {
 	// acknowledged within 5 s is offered again.
 	Acknowledges bool `protobuf:"varint,5,opt,name=acknowledges,proto3" json:"acknowledges,omitempty"`
 	// Also send stream deltas, typing, presence and receipts.
-	Ephemeral     bool `protobuf:"varint,6,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
+	Ephemeral bool `protobuf:"varint,6,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
+	// Begin with no room; SubscribeTo adds some. For a client that has left its last one and
+	// dials again.
+	NoRooms       bool `protobuf:"varint,7,opt,name=no_rooms,json=noRooms,proto3" json:"no_rooms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1925,6 +1928,13 @@ func (x *Open) GetAcknowledges() bool {
 func (x *Open) GetEphemeral() bool {
 	if x != nil {
 		return x.Ephemeral
+	}
+	return false
+}
+
+func (x *Open) GetNoRooms() bool {
+	if x != nil {
+		return x.NoRooms
 	}
 	return false
 }
@@ -2838,15 +2848,17 @@ const file_roomd_v1_channel_service_proto_rawDesc = "" +
 	"\tsubscribe\x18\x05 \x01(\v2\x15.roomd.v1.SubscribeToH\x00R\tsubscribe\x129\n" +
 	"\vunsubscribe\x18\x06 \x01(\v2\x15.roomd.v1.SubscribeToH\x00R\vunsubscribe\x12\x14\n" +
 	"\x04ping\x18\a \x01(\x03H\x00R\x04pingB\t\n" +
-	"\amessage\"\xf4\x01\n" +
+	"\amessage\"\x92\x02\n" +
 	"\x04Open\x12(\n" +
 	"\n" +
 	"channel_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\tchannelId\x12,\n" +
-	"\rconnection_id\x18\x02 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\fconnectionId\x12\"\n" +
-	"\broom_ids\x18\x03 \x03(\tB\a\u0087\x19\x03 \xe8\aR\aroomIds\x12.\n" +
+	"\rconnection_id\x18\x02 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\fconnectionId\x12%\n" +
+	"\broom_ids\x18\x03 \x03(\tB\n" +
+	"\u0087\x19\x06\x10\x80\x02 \xe8\aR\aroomIds\x12.\n" +
 	"\x0eparticipant_id\x18\x04 \x01(\tB\a\u0087\x19\x03\x10\x80\x02R\rparticipantId\x12\"\n" +
 	"\facknowledges\x18\x05 \x01(\bR\facknowledges\x12\x1c\n" +
-	"\tephemeral\x18\x06 \x01(\bR\tephemeral\">\n" +
+	"\tephemeral\x18\x06 \x01(\bR\tephemeral\x12\x19\n" +
+	"\bno_rooms\x18\a \x01(\bR\anoRooms\">\n" +
 	"\tSendBatch\x121\n" +
 	"\x05items\x18\x01 \x03(\v2\x12.roomd.v1.SendItemB\a\u0087\x19\x03 \xe8\aR\x05items\"\xf1\x03\n" +
 	"\bSendItem\x12\x17\n" +
@@ -2868,9 +2880,9 @@ const file_roomd_v1_channel_service_proto_rawDesc = "" +
 	"\x06Signal\x12\"\n" +
 	"\aroom_id\x18\x01 \x01(\tB\t\u0087\x19\x05\b\x01\x10\x80\x02R\x06roomId\x123\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x17.roomd.v1.EphemeralTypeB\x06\u0087\x19\x02\b\x01R\x04type\x12+\n" +
-	"\x04data\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x04data\"3\n" +
-	"\vSubscribeTo\x12$\n" +
-	"\broom_ids\x18\x01 \x03(\tB\t\u0087\x19\x05\b\x01 \xe8\aR\aroomIds\"\xc4\x01\n" +
+	"\x04data\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x04data\"6\n" +
+	"\vSubscribeTo\x12'\n" +
+	"\broom_ids\x18\x01 \x03(\tB\f\u0087\x19\b\b\x01\x10\x80\x02 \xe8\aR\aroomIds\"\xc4\x01\n" +
 	"\x1dChannelServiceConnectResponse\x12*\n" +
 	"\x06opened\x18\x01 \x01(\v2\x10.roomd.v1.OpenedH\x00R\x06opened\x12'\n" +
 	"\x05batch\x18\x02 \x01(\v2\x0f.roomd.v1.BatchH\x00R\x05batch\x12-\n" +

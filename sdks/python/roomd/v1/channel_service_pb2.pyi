@@ -267,20 +267,22 @@ class ChannelServiceConnectRequest(_message.Message):
     def __init__(self, open: _Optional[_Union[Open, _Mapping]] = ..., send: _Optional[_Union[SendBatch, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeTo, _Mapping]] = ..., unsubscribe: _Optional[_Union[SubscribeTo, _Mapping]] = ..., ping: _Optional[int] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("channel_id", "connection_id", "room_ids", "participant_id", "acknowledges", "ephemeral")
+    __slots__ = ("channel_id", "connection_id", "room_ids", "participant_id", "acknowledges", "ephemeral", "no_rooms")
     CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_ID_FIELD_NUMBER: _ClassVar[int]
     ROOM_IDS_FIELD_NUMBER: _ClassVar[int]
     PARTICIPANT_ID_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGES_FIELD_NUMBER: _ClassVar[int]
     EPHEMERAL_FIELD_NUMBER: _ClassVar[int]
+    NO_ROOMS_FIELD_NUMBER: _ClassVar[int]
     channel_id: str
     connection_id: str
     room_ids: _containers.RepeatedScalarFieldContainer[str]
     participant_id: str
     acknowledges: bool
     ephemeral: bool
-    def __init__(self, channel_id: _Optional[str] = ..., connection_id: _Optional[str] = ..., room_ids: _Optional[_Iterable[str]] = ..., participant_id: _Optional[str] = ..., acknowledges: _Optional[bool] = ..., ephemeral: _Optional[bool] = ...) -> None: ...
+    no_rooms: bool
+    def __init__(self, channel_id: _Optional[str] = ..., connection_id: _Optional[str] = ..., room_ids: _Optional[_Iterable[str]] = ..., participant_id: _Optional[str] = ..., acknowledges: _Optional[bool] = ..., ephemeral: _Optional[bool] = ..., no_rooms: _Optional[bool] = ...) -> None: ...
 
 class SendBatch(_message.Message):
     __slots__ = ("items",)
