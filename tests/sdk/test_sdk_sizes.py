@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -18,17 +19,21 @@ from roomd import (
     Reconnect,
     RoomKit,
     TextContent,
+    ValidationFailedError,
 )
 from roomd import v1 as pb
-from roomd._live import LiveConnection
+from roomd._live import MAX_ID_CHARACTERS, ROOM_FRAME_BYTES, LiveConnection
 from roomd._sizes import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
 from roomd_server.api.interceptors.decode import HARD_MAX_MESSAGE_BYTES, too_large
+from roomd_server.core.errors import Unavailable
 
 CONNECT = "/roomd.v1.ChannelService/Connect"
 TOO_LARGE = {
     "the service refuses it": "y" * (MAX_MESSAGE_BYTES + 1),
     "gRPC refuses it": "z" * (HARD_MAX_MESSAGE_BYTES + 1),
 }
+LONGEST_ID = "é" * MAX_ID_CHARACTERS
+NO_ROOMS_ID = (LONGEST_ID + "x", *TOO_LARGE.values(), "a\0b", "half a \ud83d")
 SOME_ROOMS = 2500
 """More than two messages name."""
 
@@ -125,7 +130,7 @@ async def test_tools_that_no_message_holds_together_are_refused_once(
 
 
 @pytest.mark.parametrize("change", ["subscribe_websocket", "unsubscribe_websocket"])
-async def test_a_room_that_no_message_names_leaves_the_connection_alone(
+async def test_an_id_that_no_room_has_leaves_the_connection_alone(
     kit: RoomKit, change: str
 ) -> None:
     seen: list[str] = []
@@ -134,31 +139,93 @@ async def test_a_room_that_no_message_names_leaves_the_connection_alone(
     await furnish(kit, "room", websocket("ws"), viewer)
     await say(kit, "ws", "before")
     opened = live_of(kit)._served_since
-    for room_id in TOO_LARGE.values():
-        with pytest.raises(MessageTooLargeError) as caught:
+    for room_id in NO_ROOMS_ID:
+        with pytest.raises(ValidationFailedError) as caught:
             await getattr(kit, change)("viewer", "conn", room_id)
-        assert caught.value.reason == "MESSAGE_TOO_LARGE"
+        assert (caught.value.reason, list(caught.value.violations)) == ("VALIDATION", ["room_id"])
+    await getattr(kit, change)("viewer", "conn", LONGEST_ID)
     await say(kit, "ws", "after")
     await until(lambda: seen == ["before", "after"])
     assert live_of(kit)._served_since == opened
 
 
-async def test_the_server_says_what_is_too_large() -> None:
-    async def serve(_caller: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        limit = ENVELOPE_BYTES + len("room-1")
-        yield pb.ChannelServiceConnectResponse(opened=pb.Opened(max_message_bytes=limit))
-        async for _ in requests:
-            pass
+async def test_an_id_that_no_room_has_is_refused_where_a_connection_is_registered(
+    kit: RoomKit,
+) -> None:
+    seen: list[str] = []
+    viewer = websocket("viewer")
+    viewer.register_connection("conn", lambda _conn, event: seen.append(event.content.body))
+    await furnish(kit, "room", websocket("ws"), viewer)
+    for room_id in NO_ROOMS_ID:
+        with pytest.raises(ValidationFailedError):
+            viewer.register_connection("other", lambda _conn, _event: None, room_id)
+        with pytest.raises(ValidationFailedError):
+            await kit.connect_websocket("viewer", "other", lambda _conn, _event: None, room_id)
+    await say(kit, "ws", "hello")
+    await until(lambda: seen == ["hello"])
 
-    async with (
-        serving(routes_with({CONNECT: serve})) as server,
-        RoomKit(f"127.0.0.1:{server.server.ports[0]}") as kit,
-    ):
-        kit.register_channel(websocket("viewer"))
-        await kit.connect_websocket("viewer", "conn", lambda _conn, _event: None)
-        await kit.subscribe_websocket("viewer", "conn", "room-1")
-        with pytest.raises(MessageTooLargeError):
-            await kit.subscribe_websocket("viewer", "conn", "room-22")
+
+class Lossy:
+    """A server that says how much it takes, and loses a connection's first stream.
+
+    Args:
+        keeps: How many messages it reads before.
+        room_bytes: How large the ids in one message may be; None: it does not say.
+    """
+
+    def __init__(self, keeps: int, room_bytes: int | None = None) -> None:
+        self.calls: list[list[pb.ChannelServiceConnectRequest]] = []
+        self._keeps = keeps
+        self._limit = 0 if room_bytes is None else ENVELOPE_BYTES + room_bytes
+
+    async def serve(self, _caller: Any, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        said: list[pb.ChannelServiceConnectRequest] = []
+        self.calls.append(said)
+        yield pb.ChannelServiceConnectResponse(opened=pb.Opened(max_message_bytes=self._limit))
+        async for request in requests:
+            said.append(request)
+            if len(self.calls) == 1 and len(said) == self._keeps:
+                raise Unavailable(pb.ERROR_REASON_NODE_DRAINING, "gone")
+
+    @contextlib.asynccontextmanager
+    async def seen_by(self, room_id: str) -> AsyncIterator[RoomKit]:
+        """A kit with a connection that sees one room."""
+        async with (
+            serving(routes_with({CONNECT: self.serve})) as server,
+            RoomKit(
+                f"127.0.0.1:{server.server.ports[0]}", reconnect=Reconnect(max_seconds=0.1)
+            ) as kit,
+        ):
+            kit.register_channel(websocket("viewer"))
+            await kit.connect_websocket("viewer", "conn", lambda _conn, _event: None, room_id)
+            yield kit
+
+    async def again(self, messages: int) -> list[pb.ChannelServiceConnectRequest]:
+        """What the connection says first on its second stream."""
+        await until(lambda: len(self.calls) == 2 and len(self.calls[1]) == messages)
+        return self.calls[1]
+
+
+async def test_the_server_says_how_many_rooms_one_message_names() -> None:
+    lossy = Lossy(keeps=3, room_bytes=2 * (len("room-1") + ROOM_FRAME_BYTES))
+    async with lossy.seen_by("room-1") as kit:
+        await kit.subscribe_websocket("viewer", "conn", "room-2")
+        await kit.subscribe_websocket("viewer", "conn", "room-3")
+        first, second = await lossy.again(2)
+    assert list(first.open.room_ids) == ["room-1", "room-2"]
+    assert list(second.subscribe.room_ids) == ["room-3"]
+
+
+async def test_a_connection_that_has_left_its_last_room_says_so_when_it_dials_again() -> None:
+    lossy = Lossy(keeps=2)
+    async with lossy.seen_by("room-1") as kit:
+        await kit.unsubscribe_websocket("viewer", "conn", "room-1")
+        await lossy.again(1)
+        await kit.subscribe_websocket("viewer", "conn", "room-2")
+        opening, then = await lossy.again(2)
+    assert not lossy.calls[0][0].open.no_rooms
+    assert (opening.open.no_rooms, list(opening.open.room_ids)) == (True, [])
+    assert list(then.subscribe.room_ids) == ["room-2"]
 
 
 async def test_a_connection_that_was_too_large_is_not_dialled_again(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,7 +16,8 @@ from roomd._client import REFUSALS, Client, error_from, is_too_large, opening
 from roomd._convert import event_from_pb
 from roomd._ending import Ending
 from roomd._reconnect import Waits
-from roomd._sizes import check_room, room_for_parts
+from roomd._sizes import room_for_parts
+from roomd.exceptions import ValidationFailedError
 from roomd.models.event import RoomEvent
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,9 @@ REMEMBERED = 1024
 """Deliveries that were handled: one whose acknowledgement came late is offered again."""
 MAX_ROOM_IDS = 1000
 """So many rooms are named in one message."""
+MAX_ID_CHARACTERS = 256
+NO_ID_HAS = re.compile(r"[\0\ud800-\udfff]")
+"""NUL, and what is no Unicode text."""
 ROOM_FRAME_BYTES = 8
 """A room's id in a message: its tag and its length."""
 ACKNOWLEDGE_SECONDS = 1.0
@@ -76,8 +81,6 @@ class LiveConnection:
         self._everywhere = not rooms
         self._rooms = set(rooms)
         """What it sees; of a connection that sees all rooms, those that it does not see."""
-        self._left = ""
-        """The room that it saw last of all, when it sees none."""
         self._outgoing = _queue()
         self._handled: dict[str, None] = {}  # a set in order, at most REMEMBERED
         self._opened: asyncio.Future[None] | None = None
@@ -107,9 +110,9 @@ class LiveConnection:
         """See one more room.
 
         Raises:
-            MessageTooLargeError: no message holds its id.
+            ValidationFailedError: no room can have the id.
         """
-        check_room("a room's id", len(room_id.encode()), self._max_bytes)
+        check_room_id(room_id)
         if self._everywhere:
             self._rooms.discard(room_id)
         else:
@@ -120,14 +123,13 @@ class LiveConnection:
         """See a room no more.
 
         Raises:
-            MessageTooLargeError: no message holds its id.
+            ValidationFailedError: no room can have the id.
         """
-        check_room("a room's id", len(room_id.encode()), self._max_bytes)
+        check_room_id(room_id)
         if self._everywhere:
             self._rooms.add(room_id)
         else:
             self._rooms.discard(room_id)
-            self._left = room_id
         await self._outgoing.put(_unsubscribe([room_id]))
 
     async def _stay_connected(self) -> None:
@@ -184,9 +186,8 @@ class LiveConnection:
         batches = _cut(sorted(self._rooms), self._max_bytes)
         if self._everywhere:
             return [self._open_request([]), *map(_unsubscribe, batches)]
-        if not batches:  # an Open without rooms would see all of them
-            return [self._open_request([self._left]), _unsubscribe([self._left])]
-        return [self._open_request(batches[0]), *map(_subscribe, batches[1:])]
+        first = batches[0] if batches else []
+        return [self._open_request(first), *map(_subscribe, batches[1:])]
 
     def _open_request(self, room_ids: list[str]) -> pb.ChannelServiceConnectRequest:
         return pb.ChannelServiceConnectRequest(
@@ -196,6 +197,7 @@ class LiveConnection:
                 room_ids=room_ids,
                 acknowledges=True,
                 ephemeral=self._stream_send is not None,
+                no_rooms=not self._everywhere and not room_ids,
             )
         )
 
@@ -240,6 +242,23 @@ class LiveConnection:
             log.exception("connection %s could not be served", self._connection_id)
             return False
         return True
+
+
+def check_room_id(room_id: str) -> None:
+    """Refuse what would end a connection's stream, and be said again on the next one.
+
+    Raises:
+        ValidationFailedError: no room can have the id.
+    """
+    if len(room_id) > MAX_ID_CHARACTERS:
+        problem = f"has {len(room_id)} characters, at most {MAX_ID_CHARACTERS}"
+    elif NO_ID_HAS.search(room_id):
+        problem = "must be Unicode text without NUL"
+    else:
+        return
+    error = ValidationFailedError(f"room_id: {problem}", reason="VALIDATION")
+    error.violations = {"room_id": problem}
+    raise error
 
 
 def _end(outgoing: Outgoing) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roomd._live import SendFn, StreamSendFn
+from roomd._live import SendFn, StreamSendFn, check_room_id
 from roomd.channels.base import Channel, plain_event
 from roomd.models.channel import ChannelBinding, ChannelOutput
 from roomd.models.delivery import InboundMessage
@@ -44,8 +44,14 @@ class WebSocketChannel(Channel):
         *,
         stream_send_fn: StreamSendFn | None = None,
     ) -> None:
-        """Add a connection; it sees ``room_id``, or all rooms the channel is attached to."""
+        """Add a connection; it sees ``room_id``, or all rooms the channel is attached to.
+
+        Raises:
+            ValidationFailedError: no room can have the id.
+        """
         rooms = (room_id,) if room_id else ()
+        for name in rooms:
+            check_room_id(name)
         self.dropped.discard(connection_id)
         self.pending[connection_id] = PendingConnection(send_fn, stream_send_fn, rooms)
 
