@@ -59,6 +59,7 @@ type Connection struct {
 
 	mu           sync.Mutex
 	open         *roomdv1.Open
+	sees         *view
 	isOpen       bool
 	hasOpened    bool
 	bell         chan struct{}
@@ -77,7 +78,8 @@ type Connection struct {
 //		open.ParticipantId, open.Ephemeral = "alice", true
 //	})
 //
-// The context is for opening; Close ends the connection.
+// Without rooms it sees all that the channel is attached to. The context is for opening; Close
+// ends the connection.
 func (c *Client) Connect(
 	ctx context.Context, channelID string, more ...func(*roomdv1.Open),
 ) (*Connection, error) {
@@ -92,6 +94,10 @@ func (c *Client) Connect(
 			ChannelId: channelID, ConnectionId: rand.Text(), Acknowledges: true,
 		}, more),
 	}
+	if err := checkRooms(made.open.GetRoomIds()); err != nil {
+		return nil, err
+	}
+	made.sees = viewOf(made.open)
 	made.ctx, made.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	go made.stay()
 	select {
@@ -145,43 +151,45 @@ func (c *Connection) Receive(ctx context.Context) iter.Seq2[*Incoming, error] {
 }
 
 // Signal tells something fleeting: typing, presence, a receipt, a reaction. It is lost while the
-// connection is. The error is that of a signal that no message can hold.
+// connection is. The error is that of a signal that no message can hold, or that is for no room.
 func (c *Connection) Signal(
 	roomID string, what roomdv1.EphemeralType, data *structpb.Struct,
 ) error {
+	if err := checkRoom("room_id", roomID); err != nil {
+		return err
+	}
+	if roomID == "" {
+		return invalidField("room_id", errors.New("is required"))
+	}
+	if what == roomdv1.EphemeralType_EPHEMERAL_TYPE_UNSPECIFIED {
+		return invalidField("type", errors.New("is required"))
+	}
 	signal := &roomdv1.Signal{RoomId: roomID, Type: what, Data: data}
 	return c.tell(&connectRequest{
 		Message: &roomdv1.ChannelServiceConnectRequest_Signal{Signal: signal},
 	})
 }
 
-// Join sees more rooms, from now on also after a reconnect. The error is that of ids that no
-// message can hold: nothing was joined.
-func (c *Connection) Join(roomIDs ...string) error {
-	rooms := &roomdv1.SubscribeTo{RoomIds: roomIDs}
-	joining := &connectRequest{
-		Message: &roomdv1.ChannelServiceConnectRequest_Subscribe{Subscribe: rooms},
-	}
-	if _, err := c.sizeOf(joining); err != nil {
+// Join sees more rooms, from now on also after a reconnect. The error is that of an id that no
+// room can have (ErrValidation): nothing was joined.
+func (c *Connection) Join(roomIDs ...string) error { return c.change(roomIDs, true) }
+
+// Leave sees fewer rooms, from now on also after a reconnect, and none at all once the last was
+// left. The error is that of an id that no room can have (ErrValidation): nothing was left.
+func (c *Connection) Leave(roomIDs ...string) error { return c.change(roomIDs, false) }
+
+func (c *Connection) change(roomIDs []string, isSeen bool) error {
+	if err := checkRooms(roomIDs); err != nil {
 		return err
 	}
+	named := slices.Clone(roomIDs) // it leaves later, and the caller's may have changed by then
 	c.mu.Lock()
-	c.open.RoomIds = append(c.open.RoomIds, roomIDs...)
+	c.sees.change(named, isSeen)
+	// Also when no stream is open yet: one that has begun was told what was seen before.
+	c.control = append(c.control, changing(inMessages(named, c.maxBytes), isSeen)...)
 	c.mu.Unlock()
-	return c.tell(joining)
-}
-
-// Leave sees fewer rooms. The error is that of ids that no message can hold.
-func (c *Connection) Leave(roomIDs ...string) error {
-	c.mu.Lock()
-	c.open.RoomIds = slices.DeleteFunc(c.open.RoomIds, func(one string) bool {
-		return slices.Contains(roomIDs, one)
-	})
-	c.mu.Unlock()
-	rooms := &roomdv1.SubscribeTo{RoomIds: roomIDs}
-	return c.tell(&connectRequest{
-		Message: &roomdv1.ChannelServiceConnectRequest_Unsubscribe{Unsubscribe: rooms},
-	})
+	c.ring()
+	return nil
 }
 
 // ---------------------------------------------------------------- the stream
@@ -216,8 +224,8 @@ func (c *Connection) serve() (time.Duration, error) {
 	var writing sync.WaitGroup // one that outlived its stream would take what the next must send
 	defer writing.Wait()
 	defer cancel()
-	opening := c.opening()
-	if _, err := c.sizeOf(opening); err != nil {
+	beginning := c.beginning()
+	if _, err := c.sizeOf(beginning[0]); err != nil {
 		c.end(err) // no stream will ever take it
 		return noWish, err
 	}
@@ -225,8 +233,10 @@ func (c *Connection) serve() (time.Duration, error) {
 	if err != nil {
 		return noWish, err
 	}
-	if err := stream.Send(opening); err != nil && !errors.Is(err, io.EOF) {
-		return noWish, err
+	for _, request := range beginning {
+		if err := stream.Send(request); err != nil && !errors.Is(err, io.EOF) {
+			return noWish, err
+		}
 	}
 	wish := noWish
 	for {
@@ -250,8 +260,8 @@ func (c *Connection) serve() (time.Duration, error) {
 	}
 }
 
-// opening is the first message; on this stream nothing was sent yet.
-func (c *Connection) opening() *connectRequest {
+// beginning is what makes a stream see what the one before it saw; nothing else was sent on it yet.
+func (c *Connection) beginning() []*connectRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.isOpen = false
@@ -259,7 +269,7 @@ func (c *Connection) opening() *connectRequest {
 	for _, one := range c.sends {
 		one.leftIn = 0
 	}
-	return &connectRequest{Message: &roomdv1.ChannelServiceConnectRequest_Open{Open: clone(c.open)}}
+	return c.sees.beginning(c.open, c.maxBytes)
 }
 
 func (c *Connection) began(opened *roomdv1.Opened) {

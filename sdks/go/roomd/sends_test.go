@@ -34,14 +34,17 @@ type liveStream = grpc.BidiStreamingServer[
 type liveServer struct {
 	roomdv1.UnimplementedChannelServiceServer
 	streams atomic.Int32
+	open    atomic.Pointer[roomdv1.Open] // of the last stream
 	// serve is asked for each stream, by its number from 1, after its Open was read.
 	serve func(number int32, stream liveStream) error
 }
 
 func (s *liveServer) Connect(stream liveStream) error {
-	if _, err := stream.Recv(); err != nil {
+	first, err := stream.Recv()
+	if err != nil {
 		return err
 	}
+	s.open.Store(first.GetOpen())
 	return s.serve(s.streams.Add(1), stream)
 }
 
@@ -113,6 +116,19 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
+// dialLogging is a client, and what it logs: nothing, as long as no stream is lost.
+func dialLogging(t *testing.T, server *serverprocess.Server) (*roomd.Client, *log) {
+	t.Helper()
+	logged := &log{}
+	client, err := roomd.Dial(within(t, 20*time.Second), server.Address,
+		roomd.WithToken(serverprocess.Key), roomd.WithLogger(slog.New(slog.NewTextHandler(logged, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client, logged
+}
+
 func mustSend(t *testing.T, connection *roomd.Connection, text string) {
 	t.Helper()
 	result, err := connection.Send(within(t, 20*time.Second), "lobby", roomd.Text(text))
@@ -134,13 +150,7 @@ func mustFail(t *testing.T, connection *roomd.Connection, text string, why roomd
 func TestASendThatNoMessageCanHoldFailsAlone(t *testing.T) {
 	server := serverprocess.Start(t)
 	roomOf(t, dial(t, server), "lobby")
-	logged := &log{}
-	client, err := roomd.Dial(within(t, 20*time.Second), server.Address,
-		roomd.WithToken(serverprocess.Key), roomd.WithLogger(slog.New(slog.NewTextHandler(logged, nil))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client, logged := dialLogging(t, server)
 	connection := connect(t, client, "alice")
 	mustSend(t, connection, "before")
 	mustFail(t, connection, strings.Repeat("x", serverTakes), roomd.ErrMessageTooLarge)
