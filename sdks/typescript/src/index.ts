@@ -109,7 +109,11 @@ export class Client extends WebClient implements AsyncDisposable {
     return worker;
   }
 
-  /** A live connection of a WebSocket-type channel; `open()` it. It is closed with the client. */
+  /**
+   * A live connection of a WebSocket-type channel; `open()` it. It is closed with the client.
+   *
+   * @throws RoomdError - VALIDATION: no room has such an id.
+   */
   connection(options: LiveOptions): LiveConnection {
     const connection = new LiveConnection(this.#caller, options);
     this.#closable.add(connection);

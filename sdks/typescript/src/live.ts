@@ -31,6 +31,8 @@ import { milliseconds } from "./init.js";
 import type { Logger } from "./logger.js";
 import { quietConsole } from "./logger.js";
 import { Outbox } from "./outbox.js";
+import type { RoomsChange } from "./seen-rooms.js";
+import { checkRoomId, SeenRooms } from "./seen-rooms.js";
 
 const OPEN_MS = 15_000;
 const OUTGOING_FRAMES = 1024;
@@ -73,7 +75,7 @@ interface PendingSend {
 
 /**
  * One connection, kept for ever: lost, it is dialled again; what was sent and not answered is
- * sent again under its key, so that it takes effect once.
+ * sent again under its key, so that it takes effect once, and it sees the same rooms.
  *
  * The loop over it gets every event of its rooms. An event is acknowledged when the loop asks
  * for the next item: what a loop did not finish comes again.
@@ -82,7 +84,7 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   readonly #caller: Caller;
   readonly #open: Init<typeof OpenSchema>;
   readonly #logger: Logger;
-  readonly #rooms: Set<string>;
+  readonly #rooms: SeenRooms;
   readonly #incoming = new Outbox<LiveItem>(INCOMING_ITEMS);
   /** Delivery ids that are handled (true) or wait for the loop (false), oldest first. */
   readonly #known = new Map<string, boolean>();
@@ -99,11 +101,11 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   #opened!: () => void;
   #refused!: (error: RoomdError) => void;
 
-  constructor(caller: Caller, { logger, ...open }: LiveOptions) {
+  constructor(caller: Caller, { logger, roomIds, noRooms, ...open }: LiveOptions) {
     this.#caller = caller;
     this.#logger = logger ?? quietConsole;
     this.#open = { ...open, acknowledges: true };
-    this.#rooms = new Set(open.roomIds);
+    this.#rooms = new SeenRooms(roomIds, noRooms);
   }
 
   /**
@@ -164,10 +166,11 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   /**
    * Typing, presence, receipts, reactions; lost when the connection is down.
    *
-   * @throws RoomdError - MESSAGE_TOO_LARGE, as for `send`.
+   * @throws RoomdError - MESSAGE_TOO_LARGE, as for `send`; VALIDATION, as for `subscribe`.
    */
   async signal(roomId: string, type: EphemeralType, data?: JsonObject): Promise<void> {
     this.#throwIfEnded();
+    checkRoomId(roomId, "room_id");
     if (this.#isOpen) {
       const value = { roomId, type, ...(data && { data }) };
       const { request, bytes } = this.#fitting({ case: "signal", value });
@@ -176,20 +179,22 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     }
   }
 
-  /** See more rooms. */
+  /**
+   * See more rooms.
+   *
+   * @throws RoomdError - VALIDATION: no room has such an id; the connection goes on.
+   */
   async subscribe(...roomIds: string[]): Promise<void> {
-    roomIds.forEach((id) => this.#rooms.add(id));
-    if (this.#isOpen) {
-      await this.#put({ case: "subscribe", value: { roomIds } });
-    }
+    await this.#tell(this.#rooms.show(roomIds));
   }
 
-  /** See fewer rooms. */
+  /**
+   * See fewer rooms; of a connection that sees all, all but these.
+   *
+   * @throws RoomdError - VALIDATION, as for `subscribe`.
+   */
   async unsubscribe(...roomIds: string[]): Promise<void> {
-    roomIds.forEach((id) => this.#rooms.delete(id));
-    if (this.#isOpen) {
-      await this.#put({ case: "unsubscribe", value: { roomIds } });
-    }
+    await this.#tell(this.#rooms.hide(roomIds));
   }
 
   /** What the connection shows; ends when it is closed. One loop at a time. */
@@ -237,6 +242,13 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     }
   }
 
+  /** Say what changed to an open stream; the next one begins with it. */
+  async #tell(changes: readonly RoomsChange[]): Promise<void> {
+    if (this.#isOpen) {
+      await Promise.all(changes.map((change) => this.#put(change)));
+    }
+  }
+
   #put(message: Message): Promise<void> {
     return this.#outbox.put({ message });
   }
@@ -281,7 +293,7 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
   async #serve(): Promise<number | undefined> {
     // An outbox per stream: what waits in the one of a lost stream is not for this one.
     const outbox = new Outbox<Request>(OUTGOING_FRAMES);
-    const open = { ...this.#open, roomIds: [...this.#rooms] };
+    const open = { ...this.#open, ...this.#rooms.atFirst() };
     outbox.offer({ message: { case: "open", value: open } });
     this.#outbox = outbox;
     this.#largestSignalBytes = 0;
@@ -329,6 +341,7 @@ export class LiveConnection implements AsyncIterable<LiveItem>, AsyncDisposable 
     this.#isOpen = true;
     this.#limitBytes = Number(maxMessageBytes) || DEFAULT_MESSAGE_BYTES;
     this.#opened();
+    void this.#tell(this.#rooms.afterOpened());
     this.#sendAgain();
   }
 
