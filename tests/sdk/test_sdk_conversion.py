@@ -416,6 +416,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "HOOK_TRIGGERS": enums.HookTrigger,
     "EPHEMERAL_TYPES": enums.EphemeralEventType,
     "DELETE_TYPES": enums.DeleteType,
+    "TOOL_OUTCOMES": enums.ToolOutcome,
 }
 
 

@@ -287,6 +287,7 @@ async def test_s4_step12_hooks_come_before_the_store(house: House, room: Room) -
     """Step 9 is before step 11: what is not decided is not on its way to the disk."""
     opened = asyncio.Event()
     gate = await room.hook("gate", lambda _: after(opened, allow()), DECIDE)
+    await until(lambda: house.store.pending == 0)  # what the tests before have left
     call = asyncio.ensure_future(room.say())
     await gate.asked(1)
     await echo(gate)
