@@ -13,10 +13,11 @@ import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
-from hook_kit import Behaviour, Worker
+from hook_kit import ORG, Behaviour, Worker
 from pipeline_kit import House, ended, room_in, served
 
 from roomd import v1 as pb
+from roomd_server.core.ports import WriteSet
 from roomd_server.core.times import duration
 from roomd_server.core.tools import SHOWN_ARGUMENT_BYTES, SHOWN_RESULT_CHARS
 
@@ -272,6 +273,24 @@ async def test_s6_a_tool_is_known_after_a_restart(tmp_path: Path) -> None:
         assert (await failed(house, {"city": 3})).reason == "VALIDATION"
         worker = await house.worker(tool(), behave=sunny)
         assert (await called(house)).outcome == pb.TOOL_OUTCOME_ANSWERED
+        await ended(worker)
+
+
+async def test_s6_a_stored_tool_that_cannot_be_read_does_not_keep_the_server_from_starting(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "rooms.db")
+    async with served(path) as house:
+        worker = await house.worker(tool("fine"), behave=sunny)
+        await ended(worker)
+        odd = [tool("odd", {"type": "nonsense"}), pb.Handler(name="newer")]
+        await house.store.commit(WriteSet(ORG, handlers=odd))
+    async with served(path) as house:
+        assert (await failed(house, name="fine")).reason == "NO_WORKER"
+        for name in ("odd", "newer"):
+            assert (await failed(house, name=name)).reason == "TOOL_NOT_FOUND"
+        worker = await house.worker(tool("odd"), behave=sunny)
+        assert (await called(house, name="odd")).outcome == pb.TOOL_OUTCOME_ANSWERED
         await ended(worker)
 
 

@@ -90,7 +90,8 @@ class Tools:
     async def _run(self, org: str, actor: RoomActor | None, call: pb.ToolCall) -> ToolRun:
         self._toolbox.check(org, call)
         began = self._clock.monotonic()
-        self._show(actor, call, pb.EPHEMERAL_TYPE_TOOL_CALL_START, _asked(call))
+        if actor is not None:
+            self._show(actor, call, pb.EPHEMERAL_TYPE_TOOL_CALL_START, _asked(call))
         outcome, result = CANCELLED, pb.ToolResult(text=CANCELLED, is_error=True)
         try:
             ran = await self._toolbox.run(org, actor.room_id if actor is not None else "", call)
@@ -103,14 +104,14 @@ class Tools:
             took = self._clock.monotonic() - began
             self.tallies.outcomes[outcome] += 1
             self.tallies.times.observe(took)
-            self._show(actor, call, pb.EPHEMERAL_TYPE_TOOL_CALL_END, _answered(call, result, took))
+            if actor is not None:
+                shown = _answered(call, result, took)
+                self._show(actor, call, pb.EPHEMERAL_TYPE_TOOL_CALL_END, shown)
 
     def _show(
-        self, actor: RoomActor | None, call: pb.ToolCall, kind: pb.EphemeralType, data: Struct
+        self, actor: RoomActor, call: pb.ToolCall, kind: pb.EphemeralType, data: Struct
     ) -> None:
         """Show it to those who watch the room and may see what the AI says."""
-        if actor is None:
-            return
         binding = actor.bindings.get(call.channel_id)
         visible = effective_visibility(None, binding) if binding is not None else None
         event = pb.EphemeralEvent(type=kind, channel_id=call.channel_id, data=data)

@@ -8,6 +8,7 @@ a restart. Deliveries and answers are in ``remote.py``, calls of tools in ``tool
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ from roomd_server.hooks.options import HookOptions
 from roomd_server.hooks.rulings import Check, failure_message
 from roomd_server.hooks.schemas import ArgumentSchema
 from roomd_server.hooks.seats import ANY_ETAG, Group, check_rivals
+
+log = logging.getLogger(__name__)
 
 CHANNEL_PROVIDER, INBOUND_ROUTER, TOOL = "channel_provider", "inbound_router", "tool"
 
@@ -87,7 +90,9 @@ def terms_of(spec: pb.HandlerSpec) -> Terms:
     Raises:
         InvalidArgument: VALIDATION.
     """
-    kind = spec.WhichOneof("kind") or ""
+    kind = spec.WhichOneof("kind")
+    if kind not in TIMEOUTS:
+        raise invalid("spec.kind", "is no kind of handler that this server knows")
     default, most = TIMEOUTS[kind]
     wanted = seconds_of(getattr(spec, kind).timeout)
     if not 0 <= wanted <= most:
@@ -130,7 +135,13 @@ class Handlers:
     async def load(self) -> None:
         """Read what is stored; once, before anything is served."""
         for org, handler in await self._store.list_handlers():
-            self._add(org, handler, terms_of(handler.spec), handler.etag)
+            try:
+                terms = terms_of(handler.spec)
+            except InvalidArgument as error:
+                # Of another release, perhaps: its worker says again what it is.
+                log.warning("the stored handler %s is left out: %s", handler.name, error.message)
+            else:
+                self._add(org, handler, terms, handler.etag)
 
     # -------------------------------------------------------------- who serves
 

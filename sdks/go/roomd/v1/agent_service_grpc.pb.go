@@ -38,7 +38,7 @@ type AgentServiceClient interface {
 	// again), NOT_FOUND/ROOM_NOT_FOUND, NOT_FOUND/BINDING_NOT_FOUND.
 	//
 	// A caller that goes away cancels it. With a room, its subscribers see TOOL_CALL_START and
-	// TOOL_CALL_END; the arguments and the result are in them.
+	// TOOL_CALL_END, with the arguments, up to 4 KiB, and the first 500 characters of the result.
 	CallTool(ctx context.Context, in *CallToolRequest, opts ...grpc.CallOption) (*CallToolResponse, error)
 }
 
@@ -85,7 +85,7 @@ type AgentServiceServer interface {
 	// again), NOT_FOUND/ROOM_NOT_FOUND, NOT_FOUND/BINDING_NOT_FOUND.
 	//
 	// A caller that goes away cancels it. With a room, its subscribers see TOOL_CALL_START and
-	// TOOL_CALL_END; the arguments and the result are in them.
+	// TOOL_CALL_END, with the arguments, up to 4 KiB, and the first 500 characters of the result.
 	CallTool(context.Context, *CallToolRequest) (*CallToolResponse, error)
 	mustEmbedUnimplementedAgentServiceServer()
 }

@@ -51,7 +51,7 @@ const (
 	EphemeralType_EPHEMERAL_TYPE_THINKING_END EphemeralType = 10
 	// A tool call began. data: tool_calls, a list of {id, name, arguments}.
 	EphemeralType_EPHEMERAL_TYPE_TOOL_CALL_START EphemeralType = 11
-	// A tool call ended. data: tool_calls, a list of {id, name, result}, and duration_ms.
+	// A tool call ended. data: tool_calls, a list of {id, name, result, is_error}, and duration_ms.
 	EphemeralType_EPHEMERAL_TYPE_TOOL_CALL_END EphemeralType = 12
 	// An answer begins to be written; see StreamDelta.
 	EphemeralType_EPHEMERAL_TYPE_STREAM_START EphemeralType = 13

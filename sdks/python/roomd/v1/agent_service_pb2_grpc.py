@@ -66,7 +66,7 @@ class AgentServiceServicer:
         again), NOT_FOUND/ROOM_NOT_FOUND, NOT_FOUND/BINDING_NOT_FOUND.
 
         A caller that goes away cancels it. With a room, its subscribers see TOOL_CALL_START and
-        TOOL_CALL_END; the arguments and the result are in them.
+        TOOL_CALL_END, with the arguments, up to 4 KiB, and the first 500 characters of the result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

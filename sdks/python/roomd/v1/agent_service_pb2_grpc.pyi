@@ -26,7 +26,7 @@ class AgentServiceStub:
     again), NOT_FOUND/ROOM_NOT_FOUND, NOT_FOUND/BINDING_NOT_FOUND.
 
     A caller that goes away cancels it. With a room, its subscribers see TOOL_CALL_START and
-    TOOL_CALL_END; the arguments and the result are in them.
+    TOOL_CALL_END, with the arguments, up to 4 KiB, and the first 500 characters of the result.
     """
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -53,7 +53,7 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         again), NOT_FOUND/ROOM_NOT_FOUND, NOT_FOUND/BINDING_NOT_FOUND.
 
         A caller that goes away cancels it. With a room, its subscribers see TOOL_CALL_START and
-        TOOL_CALL_END; the arguments and the result are in them.
+        TOOL_CALL_END, with the arguments, up to 4 KiB, and the first 500 characters of the result.
         """
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _aio.Server) -> None: ...

@@ -202,7 +202,7 @@ export const AgentService: GenService<{
    * again), NOT_FOUND/ROOM_NOT_FOUND, NOT_FOUND/BINDING_NOT_FOUND.
    *
    * A caller that goes away cancels it. With a room, its subscribers see TOOL_CALL_START and
-   * TOOL_CALL_END; the arguments and the result are in them.
+   * TOOL_CALL_END, with the arguments, up to 4 KiB, and the first 500 characters of the result.
    *
    * @generated from rpc roomd.v1.AgentService.CallTool
    */

@@ -274,7 +274,7 @@ export enum EphemeralType {
   TOOL_CALL_START = 11,
 
   /**
-   * A tool call ended. data: tool_calls, a list of {id, name, result}, and duration_ms.
+   * A tool call ended. data: tool_calls, a list of {id, name, result, is_error}, and duration_ms.
    *
    * @generated from enum value: EPHEMERAL_TYPE_TOOL_CALL_END = 12;
    */
